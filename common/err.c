@@ -7,8 +7,7 @@ const char *oc_err_name(oc_err_t err)
 {
 #define OC_ERR_NAME(constant, name) [constant] = (name),
     static const char *const names[OC_ERR_COUNT] = {
-        [OC_OK] = "ok",
-        OC_REASONS(OC_ERR_NAME) OC_FAILURES(OC_ERR_NAME)};
+        [OC_OK] = "ok", OC_REASONS(OC_ERR_NAME) OC_FAILURES(OC_ERR_NAME)};
 #undef OC_ERR_NAME
 
     if ((unsigned)err >= OC_ERR_COUNT)

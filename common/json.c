@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+#include "json.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "mem.h"
+
+/* jansson's own limit is 2048 levels, each of them a stack frame; claims need a handful. */
+static bool depth_within(const char *bytes, size_t len, int max_depth)
+{
+    int depth = 0;
+    bool in_string = false;
+
+    for (size_t i = 0; i < len; i++) {
+        char c = bytes[i];
+
+        if (in_string) {
+            if (c == '\\')
+                i++;
+            else if (c == '"')
+                in_string = false;
+        } else if (c == '"') {
+            in_string = true;
+        } else if (c == '{' || c == '[') {
+            if (++depth > max_depth)
+                return false;
+        } else if (c == '}' || c == ']') {
+            depth--;
+        }
+    }
+    return true;
+}
+
+oc_err_t oc_json_load(const char *bytes, size_t len, json_t **ret_object, oc_diag_t *diag)
+{
+    json_error_t error;
+    json_t *json;
+
+    if (!depth_within(bytes, len, OC_JSON_MAX_DEPTH))
+        return oc_fail(diag, OC_E_INTERNAL, "deeper than %d levels", OC_JSON_MAX_DEPTH);
+    json = json_loadb(bytes, len, JSON_REJECT_DUPLICATES, &error);
+    if (!json) {
+        if (json_error_code(&error) == json_error_out_of_memory)
+            return oc_fail(diag, OC_E_NOMEM, "out of memory while parsing JSON");
+        /* error.text quotes the input, so only the position is passed on. */
+        return oc_fail(diag, OC_E_INTERNAL, "not strict JSON near byte %d", error.position);
+    }
+    if (!json_is_object(json)) {
+        json_decref(json);
+        return oc_fail(diag, OC_E_INTERNAL, "not a JSON object");
+    }
+    *ret_object = json;
+    return OC_OK;
+}
+
+bool oc_json_pointer_valid(const char *pointer)
+{
+    if (*pointer != '\0' && *pointer != '/')
+        return false;
+    for (const char *c = pointer; *c; c++) {
+        if (*c == '~' && c[1] != '0' && c[1] != '1')
+            return false;
+    }
+    return true;
+}
+
+/* RFC 6901 §4: an index is 0, or digits without a leading zero. */
+static json_t *array_item(json_t *array, const char *token)
+{
+    char *end;
+    unsigned long long index;
+
+    if (token[0] < '0' || token[0] > '9' || (token[0] == '0' && token[1] != '\0'))
+        return NULL;
+    index = strtoull(token, &end, 10);
+    if (*end != '\0' || index >= json_array_size(array))
+        return NULL;
+    return json_array_get(array, (size_t)index);
+}
+
+json_t *oc_json_pointer_get(json_t *document, const char *pointer)
+{
+    OC_CLEANUP(oc_freep) char *token = NULL;
+    json_t *value = document;
+
+    if (!oc_json_pointer_valid(pointer))
+        return NULL;
+    token = malloc(strlen(pointer) + 1);
+    if (!token)
+        return NULL;
+    while (value && *pointer == '/') {
+        char *out = token;
+
+        for (pointer++; *pointer && *pointer != '/'; pointer++) {
+            if (*pointer == '~')
+                *out++ = *++pointer == '0' ? '~' : '/';
+            else
+                *out++ = *pointer;
+        }
+        *out = '\0';
+        if (json_is_object(value))
+            value = json_object_get(value, token);
+        else if (json_is_array(value))
+            value = array_item(value, token);
+        else
+            value = NULL;
+    }
+    return value;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef OC_JSON_H
+#define OC_JSON_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "err.h"
+
+static inline void oc_json_decrefp(json_t **json)
+{
+    json_decref(*json);
+    *json = NULL;
+}
+
+/* Parse one JSON object from outside, strictly: nothing before or after it, UTF-8 only, no duplicate
+ * members, no NUL in strings, no number that overflows, at most OC_JSON_MAX_DEPTH levels.
+ * OC_E_TOKEN_MALFORMED is not used here: the error is OC_E_INTERNAL with the cause in diag, for the
+ * caller to name; OC_E_NOMEM when memory ran out. */
+#define OC_JSON_MAX_DEPTH 32
+OC_MUST_CHECK oc_err_t oc_json_load(const char *bytes, size_t len, json_t **ret_object,
+                                    oc_diag_t *diag);
+
+/* RFC 6901. */
+bool oc_json_pointer_valid(const char *pointer);
+/* Borrowed value at the pointer, or NULL. "" is the document itself. */
+json_t *oc_json_pointer_get(json_t *document, const char *pointer);
+
+#endif
