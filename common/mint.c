@@ -143,10 +143,8 @@ static oc_err_t sign(jwt_alg_t jwt_alg, const char *kid, const unsigned char *ke
     if (!encoded)
         return oc_fail(diag, errno == ENOMEM ? OC_E_NOMEM : OC_E_INTERNAL,
                        "libjwt could not sign: %s", strerror(errno));
-    /* A program may have given libjwt an allocator of its own; what leaves here is malloc's. */
-    *ret_token = strdup(encoded);
-    jwt_free_str(encoded);
-    return *ret_token ? OC_OK : oc_fail(diag, OC_E_NOMEM, "out of memory while signing");
+    *ret_token = encoded;
+    return OC_OK;
 }
 
 oc_err_t oc_mint_token(const char *alg, const char *kid, const unsigned char *key, size_t key_len,
