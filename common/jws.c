@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+#include "jws.h"
+
+#include <string.h>
+
+#include "b64url.h"
+#include "json.h"
+#include "mem.h"
+
+/* RFC 7515 §7.1: BASE64URL(header) '.' BASE64URL(payload) '.' BASE64URL(signature) */
+typedef struct segments {
+    const char *header, *payload, *signature;
+    size_t header_len, payload_len, signature_len;
+} segments_t;
+
+static bool split(const char *token, size_t token_len, segments_t *ret)
+{
+    const char *end = token + token_len;
+    const char *dot1 = memchr(token, '.', token_len);
+    const char *dot2 = dot1 ? memchr(dot1 + 1, '.', (size_t)(end - dot1 - 1)) : NULL;
+
+    if (!dot2 || memchr(dot2 + 1, '.', (size_t)(end - dot2 - 1)))
+        return false;
+    *ret = (segments_t){
+        .header = token,
+        .header_len = (size_t)(dot1 - token),
+        .payload = dot1 + 1,
+        .payload_len = (size_t)(dot2 - dot1 - 1),
+        .signature = dot2 + 1,
+        .signature_len = (size_t)(end - dot2 - 1),
+    };
+    return true;
+}
+
+static bool all_b64url(const char *text, size_t text_len)
+{
+    for (size_t i = 0; i < text_len; i++) {
+        char c = text[i];
+
+        if (!((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+              c == '-' || c == '_'))
+            return false;
+    }
+    return text_len > 0;
+}
+
+bool oc_jws_shaped(const char *text, size_t text_len)
+{
+    segments_t s;
+
+    /* base64url of `{` begins with an e. */
+    return split(text, text_len, &s) && s.header_len > 2 && s.header[0] == 'e' &&
+           all_b64url(s.header, s.header_len) && all_b64url(s.payload, s.payload_len) &&
+           all_b64url(s.signature, s.signature_len);
+}
+
+static oc_err_t parse_segment(const char *what, const char *text, size_t text_len,
+                              json_t **ret_object, oc_diag_t *diag)
+{
+    unsigned char bytes[OC_B64URL_DECODED_MAX(OC_JWS_MAX_BYTES)];
+    size_t len = 0;
+    oc_diag_t cause = {0};
+    oc_err_t err;
+
+    if (!oc_b64url_decode(text, text_len, bytes, sizeof bytes, &len))
+        return oc_fail(diag, OC_E_TOKEN_MALFORMED, "the %s is not strict base64url", what);
+    err = oc_json_load((const char *)bytes, len, ret_object, &cause);
+    if (err == OC_E_NOMEM)
+        return oc_fail(diag, OC_E_NOMEM, "out of memory");
+    if (err)
+        return oc_fail(diag, OC_E_TOKEN_MALFORMED, "the %s is %s", what, cause.message);
+    return OC_OK;
+}
+
+/* RFC 7515 §4: alg is needed; crit (§4.1.11) lists extensions, of which none is understood here, and
+ * b64 (RFC 7797) is one of them; the rest is ignored, so that no key or URL in it is ever used. */
+static oc_err_t read_header(json_t *header, const oc_jws_rules_t *rules, oc_alg_t *ret_alg,
+                            const char **ret_kid, oc_diag_t *diag)
+{
+    const json_t *name = json_object_get(header, "alg");
+    const json_t *kid = json_object_get(header, "kid");
+    oc_alg_t alg;
+
+    if (json_object_get(header, "crit"))
+        return oc_fail(diag, OC_E_TOKEN_MALFORMED, "the header has crit");
+    if (json_object_get(header, "b64"))
+        return oc_fail(diag, OC_E_TOKEN_MALFORMED, "the header has b64");
+    if (kid && !json_is_string(kid))
+        return oc_fail(diag, OC_E_TOKEN_MALFORMED, "the header's kid is not a string");
+    if (!json_is_string(name))
+        return oc_fail(diag, OC_E_ALG_NOT_ALLOWED, "the header has no alg of type string");
+    alg = oc_alg_parse(json_string_value(name), json_string_length(name));
+    if (alg == OC_ALG_NONE)
+        return oc_fail(diag, OC_E_ALG_NOT_ALLOWED, "the header's alg is none that is known");
+    if (!(rules->algs & OC_ALG_BIT(alg)))
+        return oc_fail(diag, OC_E_ALG_NOT_ALLOWED, "%s is not in the allow-list", oc_alg_name(alg));
+    *ret_alg = alg;
+    *ret_kid = json_string_value(kid);
+    return OC_OK;
+}
+
+static oc_err_t check_signature(const oc_jws_rules_t *rules, const oc_keyset_t *keys,
+                                const segments_t *s, oc_diag_t *diag)
+{
+    /* Longer than the signature of any RSA key that OpenSSL verifies with. */
+    unsigned char signature[2048];
+    size_t signature_len = 0;
+    OC_CLEANUP(oc_json_decrefp) json_t *header = NULL;
+    const char *kid = NULL;
+    oc_alg_t alg = OC_ALG_NONE;
+    oc_key_t *key = NULL;
+    oc_err_t err = parse_segment("header", s->header, s->header_len, &header, diag);
+
+    if (!err)
+        err = read_header(header, rules, &alg, &kid, diag);
+    if (!err)
+        err = oc_keyset_select(keys, alg, kid, &key, diag);
+    if (err)
+        return err;
+    if (!oc_b64url_decode(s->signature, s->signature_len, signature, sizeof signature,
+                          &signature_len))
+        return oc_fail(diag, OC_E_TOKEN_MALFORMED, "the signature is not strict base64url");
+    /* RFC 7515 §5.2: the signing input is the encoded header, a period and the encoded payload. */
+    if (!oc_key_verify(key, alg, (const unsigned char *)s->header,
+                       s->header_len + 1 + s->payload_len, signature, signature_len))
+        return oc_fail(diag, OC_E_SIGNATURE_INVALID, "not signed with %s by the key of '%s'",
+                       oc_alg_name(alg), key->source);
+    return OC_OK;
+}
+
+oc_err_t oc_jws_verify(const oc_jws_rules_t *rules, const oc_keyset_t *keys, const char *token,
+                       size_t token_len, json_t **ret_claims, oc_diag_t *diag)
+{
+    segments_t s;
+    oc_err_t err;
+
+    if (token_len == 0)
+        return oc_fail(diag, OC_E_TOKEN_MISSING, "the password is empty; it must be the token");
+    if (token_len > rules->max_bytes || token_len > OC_JWS_MAX_BYTES)
+        return oc_fail(diag, OC_E_TOKEN_TOO_LARGE, "%zu bytes; at most %zu are read", token_len,
+                       rules->max_bytes);
+    if (!split(token, token_len, &s))
+        return oc_fail(diag, OC_E_TOKEN_MALFORMED, "not three segments with two periods");
+    err = check_signature(rules, keys, &s, diag);
+    if (err)
+        return err;
+    return parse_segment("payload", s.payload, s.payload_len, ret_claims, diag);
+}

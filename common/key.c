@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: MIT */
+#include "key.h"
+
+#include <openssl/bio.h>
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
+#include <openssl/ec.h>
+#include <openssl/ecdsa.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/rsa.h>
+#include <openssl/x509.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "file.h"
+#include "mem.h"
+
+static const struct {
+    const char *name;
+    int digest;        /* index into digest_names; -1 for EdDSA, which hashes by itself */
+    size_t secret_min; /* HMAC: least secret bytes (RFC 7518 §3.2) */
+    size_t coordinate; /* ECDSA: bytes of r and of s (RFC 7518 §3.4) */
+} algs[OC_ALG_COUNT] = {
+    [OC_ALG_HS256] = {"HS256", 0, 32, 0}, [OC_ALG_HS384] = {"HS384", 1, 48, 0},
+    [OC_ALG_HS512] = {"HS512", 2, 64, 0}, [OC_ALG_RS256] = {"RS256", 0, 0, 0},
+    [OC_ALG_RS384] = {"RS384", 1, 0, 0},  [OC_ALG_RS512] = {"RS512", 2, 0, 0},
+    [OC_ALG_PS256] = {"PS256", 0, 0, 0},  [OC_ALG_PS384] = {"PS384", 1, 0, 0},
+    [OC_ALG_PS512] = {"PS512", 2, 0, 0},  [OC_ALG_ES256] = {"ES256", 0, 0, 32},
+    [OC_ALG_ES384] = {"ES384", 1, 0, 48}, [OC_ALG_ES512] = {"ES512", 2, 0, 66},
+    [OC_ALG_EDDSA] = {"EdDSA", -1, 0, 0},
+};
+
+static const char *const digest_names[OC_DIGESTS] = {"SHA256", "SHA384", "SHA512"};
+
+#define RSA_ALGS                                                                                   \
+    (OC_ALG_BIT(OC_ALG_RS256) | OC_ALG_BIT(OC_ALG_RS384) | OC_ALG_BIT(OC_ALG_RS512) | PSS_ALGS)
+#define PSS_ALGS (OC_ALG_BIT(OC_ALG_PS256) | OC_ALG_BIT(OC_ALG_PS384) | OC_ALG_BIT(OC_ALG_PS512))
+
+oc_alg_t oc_alg_parse(const char *name, size_t name_len)
+{
+    for (int alg = OC_ALG_HS256; alg < OC_ALG_COUNT; alg++) {
+        if (strlen(algs[alg].name) == name_len && memcmp(algs[alg].name, name, name_len) == 0)
+            return (oc_alg_t)alg;
+    }
+    return OC_ALG_NONE;
+}
+
+const char *oc_alg_name(oc_alg_t alg)
+{
+    return alg > OC_ALG_NONE && alg < OC_ALG_COUNT ? algs[alg].name : "none";
+}
+
+static void key_done(oc_key_t *key)
+{
+    free(key->kid);
+    free(key->source);
+    EVP_PKEY_free(key->pkey);
+    EVP_MD_CTX_free(key->md_ctx);
+    for (int i = 0; i < OC_DIGESTS; i++) {
+        EVP_MD_free(key->digest[i]);
+        EVP_MAC_CTX_free(key->mac_ctx[i]);
+    }
+    for (int alg = 0; alg < OC_ALG_COUNT; alg++)
+        EVP_PKEY_CTX_free(key->verify_ctx[alg]);
+    *key = (oc_key_t){0};
+}
+
+void oc_keyset_done(oc_keyset_t *set)
+{
+    for (size_t i = 0; i < set->count; i++)
+        key_done(&set->keys[i]);
+    free(set->keys);
+    *set = (oc_keyset_t){0};
+}
+
+static oc_err_t key_nomem(oc_diag_t *diag, const oc_key_t *key)
+{
+    ERR_clear_error();
+    return oc_fail(diag, OC_E_NOMEM, "out of memory while loading the key '%s'",
+                   key->source ? key->source : "");
+}
+
+/* Prepare what checks of the key's algorithms reuse. */
+static oc_err_t key_prepare_public(oc_key_t *key, oc_diag_t *diag)
+{
+    key->md_ctx = EVP_MD_CTX_new();
+    if (!key->md_ctx)
+        return key_nomem(diag, key);
+    for (int i = 0; i < OC_DIGESTS; i++) {
+        key->digest[i] = EVP_MD_fetch(NULL, digest_names[i], NULL);
+        if (!key->digest[i])
+            return key_nomem(diag, key);
+    }
+    for (int alg = OC_ALG_RS256; alg < OC_ALG_EDDSA; alg++) {
+        EVP_PKEY_CTX *ctx;
+
+        if (!(key->algs & OC_ALG_BIT(alg)))
+            continue;
+        ctx = EVP_PKEY_CTX_new_from_pkey(NULL, key->pkey, NULL);
+        key->verify_ctx[alg] = ctx;
+        if (!ctx || EVP_PKEY_verify_init(ctx) != 1 ||
+            EVP_PKEY_CTX_set_signature_md(ctx, key->digest[algs[alg].digest]) != 1)
+            return key_nomem(diag, key);
+        if ((OC_ALG_BIT(alg) & RSA_ALGS) &&
+            EVP_PKEY_CTX_set_rsa_padding(ctx, OC_ALG_BIT(alg) & PSS_ALGS ? RSA_PKCS1_PSS_PADDING
+                                                                         : RSA_PKCS1_PADDING) != 1)
+            return key_nomem(diag, key);
+        /* RFC 7518 §3.5: the salt is as long as the digest; MGF1 follows the signature's digest. */
+        if ((OC_ALG_BIT(alg) & PSS_ALGS) &&
+            EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, RSA_PSS_SALTLEN_DIGEST) != 1)
+            return key_nomem(diag, key);
+    }
+    return OC_OK;
+}
+
+static oc_err_t key_prepare_secret(oc_key_t *key, const unsigned char *secret, size_t secret_len,
+                                   oc_diag_t *diag)
+{
+    EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+    bool ready = mac != NULL;
+
+    for (int i = 0; ready && i < OC_DIGESTS; i++) {
+        char name[16];
+        OSSL_PARAM params[2];
+
+        if (secret_len < algs[OC_ALG_HS256 + i].secret_min)
+            break;
+        /* OSSL_PARAM takes a non-const string. */
+        memcpy(name, digest_names[i], strlen(digest_names[i]) + 1);
+        params[0] = OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0);
+        params[1] = OSSL_PARAM_construct_end();
+        key->mac_ctx[i] = EVP_MAC_CTX_new(mac);
+        ready = key->mac_ctx[i] && EVP_MAC_init(key->mac_ctx[i], secret, secret_len, params) == 1;
+        key->algs |= OC_ALG_BIT(OC_ALG_HS256 + i);
+    }
+    EVP_MAC_free(mac);
+    return ready ? OC_OK : key_nomem(diag, key);
+}
+
+/* Move key into set, or free it. */
+static oc_err_t keyset_take(oc_keyset_t *set, oc_key_t *key, oc_diag_t *diag)
+{
+    oc_key_t *keys;
+
+    if (set->count >= OC_KEYS_MAX) {
+        key_done(key);
+        return oc_fail(diag, OC_E_CONFIG, "more than %d keys", OC_KEYS_MAX);
+    }
+    for (size_t i = 0; key->kid && i < set->count; i++) {
+        if (set->keys[i].kid && strcmp(set->keys[i].kid, key->kid) == 0) {
+            (void)oc_fail(diag, OC_E_CONFIG, "two keys have the key id '%.64s'", key->kid);
+            key_done(key);
+            return OC_E_CONFIG;
+        }
+    }
+    keys = realloc(set->keys, (set->count + 1) * sizeof *keys);
+    if (!keys) {
+        (void)key_nomem(diag, key);
+        key_done(key);
+        return OC_E_NOMEM;
+    }
+    keys[set->count++] = *key;
+    set->keys = keys;
+    return OC_OK;
+}
+
+static oc_err_t add_secret(oc_keyset_t *set, const char *path, const unsigned char *secret,
+                           size_t len, oc_diag_t *diag)
+{
+    oc_key_t key = {0};
+    oc_err_t err;
+
+    if (secret[len - 1] == '\n')
+        len--;
+    /* The classic confusion: with a public key as HMAC secret, anybody could sign. */
+    if (len >= 10 && memcmp(secret, "-----BEGIN", 10) == 0)
+        return oc_fail(diag, OC_E_CONFIG,
+                       "'%s' holds PEM, not an HMAC secret; give it as jwt_public_key_file", path);
+    if (len < algs[OC_ALG_HS256].secret_min)
+        return oc_fail(diag, OC_E_CONFIG, "'%s' holds %zu bytes; HS256 needs at least %zu", path,
+                       len, algs[OC_ALG_HS256].secret_min);
+    key.source = strdup(path);
+    err = key.source ? key_prepare_secret(&key, secret, len, diag) : key_nomem(diag, &key);
+    if (err) {
+        key_done(&key);
+        return err;
+    }
+    return keyset_take(set, &key, diag);
+}
+
+oc_err_t oc_keyset_add_secret_file(oc_keyset_t *set, const char *path, oc_diag_t *diag)
+{
+    unsigned char *secret = NULL;
+    size_t len = 0;
+    oc_err_t err = oc_file_read(path, OC_SECRET_FILE_MAX, &secret, &len, diag);
+
+    if (err)
+        return err == OC_E_NOMEM ? err : OC_E_CONFIG;
+    err = add_secret(set, path, secret, len, diag);
+    OPENSSL_cleanse(secret, len);
+    free(secret);
+    return err;
+}
+
+/* A PEM public key, or the public key of a PEM certificate. */
+static EVP_PKEY *read_public(const unsigned char *pem, size_t pem_len)
+{
+    BIO *bio = BIO_new_mem_buf(pem, (int)pem_len);
+    EVP_PKEY *pkey = bio ? PEM_read_bio_PUBKEY(bio, NULL, NULL, NULL) : NULL;
+    X509 *certificate;
+
+    if (bio && !pkey) {
+        (void)BIO_reset(bio);
+        certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+        pkey = certificate ? X509_get_pubkey(certificate) : NULL;
+        X509_free(certificate);
+    }
+    BIO_free(bio);
+    ERR_clear_error();
+    return pkey;
+}
+
+static oc_err_t key_algs_of_type(oc_key_t *key, oc_diag_t *diag)
+{
+    char curve[64] = "";
+    int bits = EVP_PKEY_get_bits(key->pkey);
+
+    switch (EVP_PKEY_get_base_id(key->pkey)) {
+    case EVP_PKEY_RSA:
+        if (bits < 2048)
+            return oc_fail(diag, OC_E_CONFIG, "'%s': RSA of %d bits; at least 2048 are needed",
+                           key->source, bits);
+        key->algs = RSA_ALGS;
+        return OC_OK;
+    case EVP_PKEY_EC:
+        (void)EVP_PKEY_get_group_name(key->pkey, curve, sizeof curve, NULL);
+        ERR_clear_error();
+        if (strcmp(curve, "prime256v1") == 0)
+            key->algs = OC_ALG_BIT(OC_ALG_ES256);
+        else if (strcmp(curve, "secp384r1") == 0)
+            key->algs = OC_ALG_BIT(OC_ALG_ES384);
+        else if (strcmp(curve, "secp521r1") == 0)
+            key->algs = OC_ALG_BIT(OC_ALG_ES512);
+        else
+            return oc_fail(diag, OC_E_CONFIG,
+                           "'%s': EC on the curve '%s'; P-256, P-384 or P-521 is needed",
+                           key->source, curve);
+        return OC_OK;
+    case EVP_PKEY_ED25519:
+        key->algs = OC_ALG_BIT(OC_ALG_EDDSA);
+        return OC_OK;
+    default:
+        return oc_fail(diag, OC_E_CONFIG, "'%s': neither RSA, EC nor Ed25519", key->source);
+    }
+}
+
+oc_err_t oc_keyset_add_public_file(oc_keyset_t *set, const char *path, const char *kid,
+                                   oc_diag_t *diag)
+{
+    OC_CLEANUP(oc_freep) unsigned char *pem = NULL;
+    size_t len = 0;
+    oc_key_t key = {0};
+    oc_err_t err = oc_file_read(path, OC_KEY_FILE_MAX, &pem, &len, diag);
+
+    if (err)
+        return err == OC_E_NOMEM ? err : OC_E_CONFIG;
+    key.source = strdup(path);
+    key.kid = kid ? strdup(kid) : NULL;
+    if (!key.source || (kid && !key.kid)) {
+        err = key_nomem(diag, &key);
+    } else if (!(key.pkey = read_public(pem, len))) {
+        err = oc_fail(diag, OC_E_CONFIG, "'%s' holds no PEM public key or certificate%s", path,
+                      strstr((const char *)pem, "PRIVATE KEY-----")
+                          ? "; it holds a private key, which does not belong here"
+                          : "");
+    } else {
+        err = key_algs_of_type(&key, diag);
+        if (!err)
+            err = key_prepare_public(&key, diag);
+    }
+    if (err) {
+        key_done(&key);
+        return err;
+    }
+    return keyset_take(set, &key, diag);
+}
+
+oc_alg_set_t oc_keyset_algs(const oc_keyset_t *set)
+{
+    oc_alg_set_t all = 0;
+
+    for (size_t i = 0; i < set->count; i++)
+        all |= set->keys[i].algs;
+    return all;
+}
+
+oc_err_t oc_keyset_select(const oc_keyset_t *set, oc_alg_t alg, const char *kid, oc_key_t **ret_key,
+                          oc_diag_t *diag)
+{
+    oc_key_t *only = NULL;
+    size_t fitting = 0;
+
+    for (size_t i = 0; i < set->count; i++) {
+        oc_key_t *key = &set->keys[i];
+        bool fits = (key->algs & OC_ALG_BIT(alg)) != 0;
+
+        if (kid && key->kid && strcmp(key->kid, kid) == 0) {
+            if (!fits)
+                return oc_fail(diag, OC_E_ALG_NOT_ALLOWED, "%s does not fit the key that kid names",
+                               oc_alg_name(alg));
+            *ret_key = key;
+            return OC_OK;
+        }
+        if (fits && (!kid || !key->kid)) {
+            only = key;
+            fitting++;
+        }
+    }
+    if (fitting == 0)
+        return oc_fail(diag, OC_E_KEY_UNKNOWN, kid ? "no key has this kid" : "no key fits %s",
+                       oc_alg_name(alg));
+    if (fitting > 1)
+        return oc_fail(diag, OC_E_KEY_UNKNOWN, "%zu keys fit %s and the token has no kid of theirs",
+                       fitting, oc_alg_name(alg));
+    *ret_key = only;
+    return OC_OK;
+}
+
+static bool verify_hmac(oc_key_t *key, int digest, const unsigned char *input, size_t input_len,
+                        const unsigned char *signature, size_t signature_len)
+{
+    unsigned char tag[EVP_MAX_MD_SIZE];
+    size_t tag_len = 0;
+    EVP_MAC_CTX *ctx = key->mac_ctx[digest];
+
+    /* Without a key, EVP_MAC_init() starts anew with the one given before. */
+    return ctx && EVP_MAC_init(ctx, NULL, 0, NULL) == 1 &&
+           EVP_MAC_update(ctx, input, input_len) == 1 &&
+           EVP_MAC_final(ctx, tag, &tag_len, sizeof tag) == 1 && tag_len == signature_len &&
+           CRYPTO_memcmp(tag, signature, tag_len) == 0;
+}
+
+static bool verify_eddsa(oc_key_t *key, const unsigned char *input, size_t input_len,
+                         const unsigned char *signature, size_t signature_len)
+{
+    return EVP_MD_CTX_reset(key->md_ctx) == 1 &&
+           EVP_DigestVerifyInit(key->md_ctx, NULL, NULL, NULL, key->pkey) == 1 &&
+           EVP_DigestVerify(key->md_ctx, signature, signature_len, input, input_len) == 1;
+}
+
+/* RFC 7518 §3.4: r and s, each as long as the curve's coordinate, to the DER that OpenSSL takes.
+ * Returns its length, 0 on failure. */
+#define ECDSA_DER_MAX 160
+static size_t ecdsa_to_der(const unsigned char *raw, size_t coordinate,
+                           unsigned char der[static ECDSA_DER_MAX])
+{
+    ECDSA_SIG *sig = ECDSA_SIG_new();
+    BIGNUM *r = BN_bin2bn(raw, (int)coordinate, NULL);
+    BIGNUM *s = BN_bin2bn(raw + coordinate, (int)coordinate, NULL);
+    int len = 0;
+
+    if (sig && r && s && ECDSA_SIG_set0(sig, r, s) == 1) {
+        r = NULL;
+        s = NULL;
+        if (i2d_ECDSA_SIG(sig, NULL) <= ECDSA_DER_MAX)
+            len = i2d_ECDSA_SIG(sig, &der);
+    }
+    BN_free(r);
+    BN_free(s);
+    ECDSA_SIG_free(sig);
+    return len > 0 ? (size_t)len : 0;
+}
+
+static bool verify_digest(oc_key_t *key, oc_alg_t alg, const unsigned char *input, size_t input_len,
+                          const unsigned char *signature, size_t signature_len)
+{
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned char der[ECDSA_DER_MAX];
+    unsigned digest_len = 0;
+
+    if (algs[alg].coordinate) {
+        if (signature_len != 2 * algs[alg].coordinate)
+            return false;
+        signature_len = ecdsa_to_der(signature, algs[alg].coordinate, der);
+        if (signature_len == 0)
+            return false;
+        signature = der;
+    }
+    return EVP_DigestInit_ex2(key->md_ctx, key->digest[algs[alg].digest], NULL) == 1 &&
+           EVP_DigestUpdate(key->md_ctx, input, input_len) == 1 &&
+           EVP_DigestFinal_ex(key->md_ctx, digest, &digest_len) == 1 &&
+           EVP_PKEY_verify(key->verify_ctx[alg], signature, signature_len, digest, digest_len) == 1;
+}
+
+bool oc_key_verify(oc_key_t *key, oc_alg_t alg, const unsigned char *input, size_t input_len,
+                   const unsigned char *signature, size_t signature_len)
+{
+    bool good;
+
+    if (!(key->algs & OC_ALG_BIT(alg)))
+        return false;
+    if (!key->pkey)
+        good = verify_hmac(key, algs[alg].digest, input, input_len, signature, signature_len);
+    else if (alg == OC_ALG_EDDSA)
+        good = verify_eddsa(key, input, input_len, signature, signature_len);
+    else
+        good = verify_digest(key, alg, input, input_len, signature, signature_len);
+    /* What a failed check leaves here would make the broker drop an unrelated TLS client. */
+    ERR_clear_error();
+    return good;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef OC_UTF8_H
+#define OC_UTF8_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Strict UTF-8 (Unicode 15 table 3-7: no overlong forms, no surrogates) without control characters
+ * (general category Cc) and without the noncharacters that MQTT 5 §1.5.4 warns of. */
+bool oc_utf8_printable(const char *text, size_t len);
+
+/* The same, and without white space (Unicode property White_Space). */
+bool oc_utf8_no_space(const char *text, size_t len);
+
+/* Copy text into out, always terminated, for a log line: what is not printable UTF-8, a quote and a
+ * backslash become `\xHH`; what does not fit is cut, with "..." at the end. Returns out.
+ * out_cap: at least 8. */
+char *oc_utf8_quote(const char *text, char *out, size_t out_cap);
+
+#endif

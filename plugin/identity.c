@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: MIT */
+#include "identity.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "json.h"
+#include "mem.h"
+#include "topic.h"
+#include "utf8.h"
+
+/* NumericDate values are exact up to here, in a double as well as in the arithmetic below. */
+#define NUMERIC_DATE_MAX 9007199254740991.0
+
+/* RFC 7519 §2, NumericDate: a JSON number of seconds; a fraction is cut off. */
+static oc_err_t numeric_date(json_t *claims, const char *name, bool required, bool *ret_present,
+                             int64_t *ret_s, oc_diag_t *diag)
+{
+    const json_t *value = json_object_get(claims, name);
+    double seconds;
+
+    *ret_present = value != NULL;
+    if (!value)
+        return required ? oc_fail(diag, OC_E_CLAIM_MISSING, "the token has no %s", name) : OC_OK;
+    if (!json_is_number(value))
+        return oc_fail(diag, OC_E_CLAIM_INVALID, "%s is not a number", name);
+    seconds = floor(json_number_value(value));
+    if (!(fabs(seconds) <= NUMERIC_DATE_MAX))
+        return oc_fail(diag, OC_E_CLAIM_INVALID, "%s is out of range", name);
+    *ret_s = (int64_t)seconds;
+    return OC_OK;
+}
+
+static oc_err_t check_times(const oc_claim_rules_t *rules, json_t *claims, int64_t now_s,
+                            int64_t *ret_deadline_s, oc_diag_t *diag)
+{
+    int64_t exp_s = 0;
+    int64_t nbf_s = 0;
+    int64_t iat_s = 0;
+    bool present;
+    oc_err_t err = numeric_date(claims, "exp", true, &present, &exp_s, diag);
+
+    if (err)
+        return err;
+    err = numeric_date(claims, "iat", false, &present, &iat_s, diag);
+    if (err)
+        return err;
+    if (exp_s + rules->leeway_s <= now_s)
+        return oc_fail(diag, OC_E_TOKEN_EXPIRED, "expired %lld s ago", (long long)(now_s - exp_s));
+    err = numeric_date(claims, "nbf", false, &present, &nbf_s, diag);
+    if (err)
+        return err;
+    if (present && nbf_s - rules->leeway_s > now_s)
+        return oc_fail(diag, OC_E_TOKEN_NOT_YET_VALID, "valid in %lld s",
+                       (long long)(nbf_s - now_s));
+    *ret_deadline_s = exp_s + rules->leeway_s;
+    return OC_OK;
+}
+
+static bool in_list(const json_t *value, const char *const *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(json_string_value(value), list[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+static oc_err_t check_issuer(const oc_claim_rules_t *rules, json_t *claims, oc_diag_t *diag)
+{
+    const json_t *iss = json_object_get(claims, "iss");
+
+    if (rules->issuer_count == 0)
+        return OC_OK;
+    if (!iss)
+        return oc_fail(diag, OC_E_CLAIM_MISSING, "the token has no iss and jwt_issuer is set");
+    if (!json_is_string(iss))
+        return oc_fail(diag, OC_E_CLAIM_INVALID, "iss is not a string");
+    if (!in_list(iss, rules->issuers, rules->issuer_count))
+        return oc_fail(diag, OC_E_ISSUER_MISMATCH, "iss is none of jwt_issuer");
+    return OC_OK;
+}
+
+/* RFC 7519 §4.1.3: a string or an array of strings. */
+static oc_err_t check_audience(const oc_claim_rules_t *rules, json_t *claims, oc_diag_t *diag)
+{
+    json_t *aud = json_object_get(claims, "aud");
+    const json_t *item;
+    size_t i;
+    bool found = false;
+
+    if (rules->audience_count == 0)
+        return OC_OK;
+    if (!aud)
+        return oc_fail(diag, OC_E_CLAIM_MISSING, "the token has no aud and jwt_audience is set");
+    if (json_is_string(aud)) {
+        found = in_list(aud, rules->audiences, rules->audience_count);
+    } else if (json_is_array(aud)) {
+        json_array_foreach(aud, i, item)
+        {
+            if (!json_is_string(item))
+                return oc_fail(diag, OC_E_CLAIM_INVALID, "aud holds something else than strings");
+            found = found || in_list(item, rules->audiences, rules->audience_count);
+        }
+    } else {
+        return oc_fail(diag, OC_E_CLAIM_INVALID, "aud is neither a string nor an array");
+    }
+    if (!found)
+        return oc_fail(diag, OC_E_AUDIENCE_MISMATCH, "aud holds none of jwt_audience");
+    return OC_OK;
+}
+
+static oc_err_t read_subject(const oc_claim_rules_t *rules, json_t *claims, const json_t **ret,
+                             oc_diag_t *diag)
+{
+    const json_t *value = oc_json_pointer_get(claims, rules->username_claim);
+
+    if (!value)
+        return oc_fail(diag, OC_E_CLAIM_MISSING, "nothing at username_claim %s",
+                       rules->username_claim);
+    if (!json_is_string(value))
+        return oc_fail(diag, OC_E_CLAIM_INVALID, "username_claim %s is not a string",
+                       rules->username_claim);
+    if (json_string_length(value) == 0 || json_string_length(value) > OC_SUBJECT_MAX ||
+        !oc_utf8_printable(json_string_value(value), json_string_length(value)))
+        return oc_fail(diag, OC_E_CLAIM_INVALID,
+                       "username_claim %s is empty, longer than %d bytes or has control characters",
+                       rules->username_claim, OC_SUBJECT_MAX);
+    *ret = value;
+    return OC_OK;
+}
+
+/* What the scope claim holds of the scopes that mean something here. */
+typedef struct scopes {
+    bool publish, subscribe, any_org, admin;
+} scopes_t;
+
+static void note_scope(const oc_claim_rules_t *rules, const char *scope, size_t len, scopes_t *held)
+{
+#define IS(name) (len > 0 && strlen(rules->name) == len && memcmp(rules->name, scope, len) == 0)
+    held->publish = held->publish || IS(publish_scope);
+    held->subscribe = held->subscribe || IS(subscribe_scope);
+    held->any_org = held->any_org || IS(any_org_scope);
+    held->admin = held->admin || IS(admin_scope);
+#undef IS
+}
+
+static oc_err_t read_scopes(const oc_claim_rules_t *rules, json_t *claims, scopes_t *ret,
+                            oc_diag_t *diag)
+{
+    json_t *value = oc_json_pointer_get(claims, rules->scope_claim);
+    const json_t *item;
+    size_t i;
+
+    *ret = (scopes_t){.publish = rules->publish_scope[0] == '\0',
+                      .subscribe = rules->subscribe_scope[0] == '\0'};
+    if (!value)
+        return OC_OK;
+    if (json_is_string(value)) {
+        /* RFC 6749 §3.3: separated by spaces. */
+        const char *scope = json_string_value(value);
+
+        while (*scope) {
+            size_t len = strcspn(scope, " ");
+
+            note_scope(rules, scope, len, ret);
+            scope += len + strspn(scope + len, " ");
+        }
+        return OC_OK;
+    }
+    if (!json_is_array(value))
+        return oc_fail(diag, OC_E_CLAIM_INVALID, "scope_claim %s is neither a string nor an array",
+                       rules->scope_claim);
+    json_array_foreach(value, i, item)
+    {
+        if (!json_is_string(item))
+            return oc_fail(diag, OC_E_CLAIM_INVALID,
+                           "scope_claim %s holds something else than "
+                           "strings",
+                           rules->scope_claim);
+        note_scope(rules, json_string_value(item), json_string_length(item), ret);
+    }
+    return OC_OK;
+}
+
+/* The organization ids, borrowed from the claims. */
+typedef struct org_list {
+    oc_org_t orgs[OC_ORGS_PER_TOKEN_MAX];
+    size_t count;
+    size_t invalid;
+} org_list_t;
+
+static int compare_orgs(const char *a, size_t a_len, const char *b, size_t b_len)
+{
+    if (a_len != b_len)
+        return a_len < b_len ? -1 : 1;
+    return memcmp(a, b, a_len);
+}
+
+/* Insert in order, once. */
+static oc_err_t note_org(org_list_t *list, const char *id, size_t len, oc_diag_t *diag)
+{
+    size_t at = 0;
+    int order = -1;
+
+    if (!oc_org_id_valid(id, len)) {
+        list->invalid++;
+        return OC_OK;
+    }
+    while (at < list->count &&
+           (order = compare_orgs(list->orgs[at].id, list->orgs[at].len, id, len)) < 0)
+        at++;
+    if (at < list->count && order == 0)
+        return OC_OK;
+    if (list->count == OC_ORGS_PER_TOKEN_MAX)
+        return oc_fail(diag, OC_E_TOO_MANY_ORGS, "more than %d organizations",
+                       OC_ORGS_PER_TOKEN_MAX);
+    memmove(&list->orgs[at + 1], &list->orgs[at], (list->count - at) * sizeof list->orgs[0]);
+    list->orgs[at] = (oc_org_t){id, len};
+    list->count++;
+    return OC_OK;
+}
+
+static oc_err_t note_org_array(const oc_claim_rules_t *rules, json_t *array, org_list_t *list,
+                               oc_diag_t *diag)
+{
+    const json_t *item;
+    size_t i;
+    oc_err_t err = OC_OK;
+
+    json_array_foreach(array, i, item)
+    {
+        if (!json_is_string(item))
+            return oc_fail(diag, OC_E_CLAIM_INVALID,
+                           "org_claim %s holds something else than "
+                           "strings",
+                           rules->org_claim);
+        err = note_org(list, json_string_value(item), json_string_length(item), diag);
+        if (err)
+            return err;
+    }
+    return OC_OK;
+}
+
+static oc_err_t read_orgs(const oc_claim_rules_t *rules, json_t *claims, bool any_org,
+                          org_list_t *ret, oc_diag_t *diag)
+{
+    json_t *value = oc_json_pointer_get(claims, rules->org_claim);
+    oc_err_t err = OC_OK;
+
+    ret->count = 0;
+    ret->invalid = 0;
+    if (!value)
+        return any_org
+                   ? OC_OK
+                   : oc_fail(diag, OC_E_CLAIM_MISSING, "nothing at org_claim %s", rules->org_claim);
+    if (json_is_string(value)) {
+        err = note_org(ret, json_string_value(value), json_string_length(value), diag);
+    } else if (json_is_array(value)) {
+        err = note_org_array(rules, value, ret, diag);
+    } else if (json_is_object(value)) {
+        for (void *i = json_object_iter(value); i && !err; i = json_object_iter_next(value, i)) {
+            const char *id = json_object_iter_key(i);
+
+            err = note_org(ret, id, strlen(id), diag);
+        }
+    } else {
+        err = oc_fail(diag, OC_E_CLAIM_INVALID,
+                      "org_claim %s is neither a string, an array nor an object", rules->org_claim);
+    }
+    if (!err && ret->count == 0 && !any_org)
+        return oc_fail(diag, OC_E_ORG_INVALID, "org_claim %s holds no valid organization id",
+                       rules->org_claim);
+    return err;
+}
+
+static oc_err_t make(const json_t *subject, const scopes_t *scopes, const org_list_t *list,
+                     int64_t deadline_s, oc_identity_t **ret, oc_diag_t *diag)
+{
+    oc_identity_t *identity;
+    size_t subject_size = json_string_length(subject) + 1;
+    size_t size = sizeof *identity + list->count * sizeof identity->orgs[0] + subject_size;
+    char *text;
+
+    for (size_t i = 0; i < list->count; i++)
+        size += list->orgs[i].len + 1;
+    identity = malloc(size);
+    if (!identity)
+        return oc_fail(diag, OC_E_NOMEM, "out of memory");
+    *identity = (oc_identity_t){
+        .deadline_s = deadline_s,
+        .may_publish = scopes->publish,
+        .may_subscribe = scopes->subscribe,
+        .any_org = scopes->any_org,
+        .admin = scopes->admin,
+        .org_count = list->count,
+    };
+    text = (char *)&identity->orgs[list->count];
+    for (size_t i = 0; i < list->count; i++) {
+        memcpy(text, list->orgs[i].id, list->orgs[i].len);
+        text[list->orgs[i].len] = '\0';
+        identity->orgs[i] = (oc_org_t){text, list->orgs[i].len};
+        text += list->orgs[i].len + 1;
+    }
+    memcpy(text, json_string_value(subject), subject_size);
+    identity->subject = text;
+    *ret = identity;
+    return OC_OK;
+}
+
+oc_err_t oc_identity_from_claims(const oc_claim_rules_t *rules, json_t *claims, int64_t now_s,
+                                 oc_identity_t **ret_identity, oc_diag_t *diag)
+{
+    const json_t *subject = NULL;
+    scopes_t scopes = {0};
+    org_list_t list;
+    int64_t deadline_s = 0;
+    oc_err_t err;
+
+    if ((err = check_times(rules, claims, now_s, &deadline_s, diag)) ||
+        (err = check_issuer(rules, claims, diag)) || (err = check_audience(rules, claims, diag)) ||
+        (err = read_subject(rules, claims, &subject, diag)) ||
+        (err = read_scopes(rules, claims, &scopes, diag)) ||
+        (err = read_orgs(rules, claims, scopes.any_org, &list, diag)))
+        return err;
+    return make(subject, &scopes, &list, deadline_s, ret_identity, diag);
+}
+
+void oc_identity_free(oc_identity_t *identity)
+{
+    free(identity);
+}
+
+bool oc_identity_has_org(const oc_identity_t *identity, const char *id, size_t len)
+{
+    size_t low = 0;
+    size_t high = identity->org_count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = compare_orgs(identity->orgs[middle].id, identity->orgs[middle].len, id, len);
+
+        if (order == 0)
+            return true;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return false;
+}
+
+bool oc_identity_binds_client_id(const oc_identity_t *identity, const char *client_id)
+{
+    const char *slash;
+
+    if (identity->any_org) {
+        size_t len = strlen(identity->subject);
+
+        return strncmp(client_id, identity->subject, len) == 0 && client_id[len] == '/' &&
+               client_id[len + 1] != '\0';
+    }
+    slash = strchr(client_id, '/');
+    return slash && slash[1] != '\0' &&
+           oc_identity_has_org(identity, client_id, (size_t)(slash - client_id));
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef OC_IDENTITY_H
+#define OC_IDENTITY_H
+
+/* Claims of a verified token → who the client is and what it may do: subject, organizations, scopes,
+ * expiry. Immutable once made, in one allocation. */
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "err.h"
+
+#define OC_SUBJECT_MAX 512
+#define OC_ORGS_PER_TOKEN_MAX 64
+
+/* Which claims to read and what to ask of them. Strings are borrowed from the configuration. */
+typedef struct oc_claim_rules {
+    const char *const *issuers; /* accepted `iss`; none: any */
+    size_t issuer_count;
+    const char *const *audiences; /* accepted `aud`; none: any */
+    size_t audience_count;
+    int64_t leeway_s;
+    const char *org_claim; /* RFC 6901 JSON pointers */
+    const char *scope_claim;
+    const char *username_claim;
+    const char *publish_scope; /* "": no scope is needed */
+    const char *subscribe_scope;
+    const char *any_org_scope; /* "": nobody has it */
+    const char *admin_scope;
+} oc_claim_rules_t;
+
+typedef struct oc_org {
+    const char *id;
+    size_t len;
+} oc_org_t;
+
+typedef struct oc_identity {
+    const char *subject;
+    int64_t deadline_s; /* exp + leeway: from this second on, nothing is delivered or accepted */
+    bool may_publish;
+    bool may_subscribe;
+    bool any_org;
+    bool admin;
+    size_t org_count;
+    oc_org_t orgs[]; /* sorted by length, then bytes; no duplicates */
+} oc_identity_t;
+
+/* now_s: seconds since the epoch.
+ * ret_identity: owned by the caller, oc_identity_free().
+ * Errors: OC_E_CLAIM_MISSING, OC_E_CLAIM_INVALID, OC_E_TOKEN_EXPIRED, OC_E_TOKEN_NOT_YET_VALID,
+ * OC_E_ISSUER_MISMATCH, OC_E_AUDIENCE_MISMATCH, OC_E_ORG_INVALID, OC_E_TOO_MANY_ORGS, OC_E_NOMEM.
+ * diag never holds a claim's value. */
+OC_MUST_CHECK oc_err_t oc_identity_from_claims(const oc_claim_rules_t *rules, json_t *claims,
+                                               int64_t now_s, oc_identity_t **ret_identity,
+                                               oc_diag_t *diag);
+void oc_identity_free(oc_identity_t *identity);
+
+/* Allocates nothing. */
+bool oc_identity_has_org(const oc_identity_t *identity, const char *id, size_t len);
+
+/* True when the client id is `{organization}/…` of one of its organizations or, with any_org,
+ * `{subject}/…`: what a session that outlives its connection needs. Allocates nothing. */
+bool oc_identity_binds_client_id(const oc_identity_t *identity, const char *client_id);
+
+#endif

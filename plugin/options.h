@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef OC_OPTIONS_H
+#define OC_OPTIONS_H
+
+/* plugin_opt_* → configuration. One table holds every option's name, default, meaning and setter; it
+ * also prints docs/configuration.md. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "acl.h"
+#include "err.h"
+#include "identity.h"
+#include "jws.h"
+#include "key.h"
+#include "topic.h"
+
+#define OC_OPTION_LIST_MAX 64
+
+typedef struct oc_option {
+    const char *name; /* without "plugin_opt_" */
+    const char *value;
+} oc_option_t;
+
+typedef struct oc_strings {
+    char *items[OC_OPTION_LIST_MAX];
+    size_t count;
+} oc_strings_t;
+
+typedef struct oc_config {
+    /* Where keys come from; read again by oc_config_load_keys(). */
+    char *secret_file;
+    oc_strings_t public_key_files; /* PATH or KID=PATH */
+    oc_alg_set_t algorithms;       /* 0: what the keys allow */
+
+    oc_strings_t issuers;
+    oc_strings_t audiences;
+    int64_t leeway_s;
+    char *org_claim;
+    char *scope_claim;
+    char *username_claim;
+    char *publish_scope;
+    char *subscribe_scope;
+    char *any_org_scope;
+    char *admin_scope;
+    oc_template_t templates[OC_OPTION_LIST_MAX];
+    size_t template_count;
+    bool shared_subscriptions;
+    bool defer_non_jwt;
+    bool disconnect_on_expiry;
+
+    /* The rules that the modules take, made of the above; they borrow from it. */
+    oc_claim_rules_t claim_rules;
+    oc_acl_rules_t acl_rules;
+} oc_config_t;
+
+/* Parse options; reads no key file. ret_config must stay where it is: its rules point into it.
+ * Errors: OC_E_CONFIG with "plugin_opt_NAME: cause" in diag, OC_E_NOMEM. */
+OC_MUST_CHECK oc_err_t oc_config_init(oc_config_t *ret_config, const oc_option_t *options,
+                                      size_t option_count, oc_diag_t *diag);
+void oc_config_done(oc_config_t *config);
+
+/* Read every key into a new set and the algorithms that it serves into ret_rules.
+ * Errors: OC_E_CONFIG with "plugin_opt_NAME: cause" in diag, OC_E_NOMEM. */
+OC_MUST_CHECK oc_err_t oc_config_load_keys(const oc_config_t *config, oc_keyset_t *ret_keys,
+                                           oc_jws_rules_t *ret_rules, oc_diag_t *diag);
+
+/* The reference of all options, as Markdown. */
+void oc_options_print(FILE *out);
+
+#endif

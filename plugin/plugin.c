@@ -1,0 +1,465 @@
+/* SPDX-License-Identifier: MIT */
+
+/* The plugin's outermost layer, and the only file that knows Mosquitto: entry points, callbacks, log
+ * lines, and the mapping of decisions to the broker's result codes. Everything here runs on the
+ * broker's one thread. docs/ARCHITECTURE.md names the broker's habits that shaped it. */
+
+#include <mosquitto.h>
+#include <mosquitto_broker.h>
+#include <mosquitto_plugin.h>
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/sha.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "acl.h"
+#include "bucket.h"
+#include "identity.h"
+#include "json.h"
+#include "jws.h"
+#include "mem.h"
+#include "options.h"
+#include "session.h"
+#include "utf8.h"
+
+#define EXPORT __attribute__((visibility("default")))
+
+/* Lines about clients: so many at once, then so many a second. */
+#define LOG_BURST 100
+#define LOG_PER_SECOND 20
+/* Bytes of a client id, subject or topic that a log line shows. */
+#define LOG_TEXT_MAX 160
+
+/* Connections ended in one tick, so that many expiring together do not hold up the broker. */
+#define KICKS_PER_TICK 256
+
+typedef struct plugin {
+    mosquitto_plugin_id_t *id;
+    oc_config_t config;
+    oc_keyset_t keys;
+    oc_jws_rules_t jws_rules;
+    oc_sessions_t *sessions;
+    oc_bucket_t log_bucket;
+    int64_t logged_s;   /* when the last line about a client was written */
+    int64_t reloaded_s; /* when SIGHUP was last served; 0 after the tick that follows */
+} plugin_t;
+
+static int64_t now_s(void)
+{
+    struct timespec now;
+
+    /* Read from memory that the kernel maps: no system call. */
+    (void)clock_gettime(CLOCK_REALTIME_COARSE, &now);
+    return now.tv_sec;
+}
+
+static void log_left_out(plugin_t *plugin, int64_t time_s)
+{
+    uint64_t left_out = oc_bucket_left_out(&plugin->log_bucket);
+
+    if (left_out > 0)
+        mosquitto_log_printf(MOSQ_LOG_NOTICE,
+                             "orgcast: %llu more lines left out in the last %lld s",
+                             (unsigned long long)left_out, (long long)(time_s - plugin->logged_s));
+}
+
+/* True when a line about a client may be written now. */
+static bool may_log(plugin_t *plugin, int64_t time_s)
+{
+    if (!oc_bucket_take(&plugin->log_bucket, time_s))
+        return false;
+    log_left_out(plugin, time_s);
+    plugin->logged_s = time_s;
+    return true;
+}
+
+static int refuse(plugin_t *plugin, const struct mosquitto *client, oc_err_t err,
+                  const oc_diag_t *diag, int64_t time_s)
+{
+    char id[LOG_TEXT_MAX];
+    const char *address = mosquitto_client_address(client);
+
+    if (may_log(plugin, time_s))
+        mosquitto_log_printf(MOSQ_LOG_NOTICE, "orgcast: refused client '%s' from %s: %s (%s)",
+                             oc_utf8_quote(mosquitto_client_id(client), id, sizeof id),
+                             address ? address : "unknown", oc_err_name(err), diag->message);
+    return MOSQ_ERR_AUTH;
+}
+
+static int deny(plugin_t *plugin, const char *action, const struct mosquitto_evt_acl_check *check,
+                const oc_session_t *session, oc_err_t err, int64_t time_s)
+{
+    char topic[LOG_TEXT_MAX];
+    char id[LOG_TEXT_MAX];
+    char subject[LOG_TEXT_MAX] = "";
+
+    if (may_log(plugin, time_s)) {
+        if (session)
+            (void)oc_utf8_quote(oc_session_identity(session)->subject, subject, sizeof subject);
+        mosquitto_log_printf(MOSQ_LOG_NOTICE,
+                             "orgcast: denied %s '%s' to client '%s' subject '%s': %s", action,
+                             oc_utf8_quote(check->topic, topic, sizeof topic),
+                             oc_utf8_quote(mosquitto_client_id(check->client), id, sizeof id),
+                             subject, oc_err_name(err));
+    }
+    return MOSQ_ERR_ACL_DENIED;
+}
+
+/* The identity that a token stands for, and the token's hash. */
+static oc_err_t identify(plugin_t *plugin, const char *token, size_t token_len, int64_t time_s,
+                         oc_identity_t **ret_identity, oc_diag_t *diag)
+{
+    OC_CLEANUP(oc_json_decrefp) json_t *claims = NULL;
+    oc_err_t err =
+        oc_jws_verify(&plugin->jws_rules, &plugin->keys, token, token_len, &claims, diag);
+
+    if (err)
+        return err;
+    return oc_identity_from_claims(&plugin->config.claim_rules, claims, time_s, ret_identity, diag);
+}
+
+static oc_err_t check_client_id(const plugin_t *plugin, const struct mosquitto *client,
+                                const oc_identity_t *identity, int64_t time_s, oc_diag_t *diag)
+{
+    const char *id = mosquitto_client_id(client);
+    const char *subject = identity ? identity->subject : NULL;
+
+    if (oc_sessions_check_id(plugin->sessions, id, subject, time_s) != OC_OK)
+        return oc_fail(diag, OC_E_CLIENT_ID_IN_USE, "another subject is connected with it");
+    if (identity && !mosquitto_client_clean_session(client) &&
+        !oc_identity_binds_client_id(identity, id))
+        return oc_fail(diag, OC_E_CLIENT_ID_NOT_BOUND,
+                       "a persistent session needs a client id of the form %s/...",
+                       identity->any_org ? "{subject}" : "{organizationId}");
+    return OC_OK;
+}
+
+static void hash_token(const char *token, size_t token_len, unsigned char hash[OC_TOKEN_HASH_LEN])
+{
+    if (!SHA256((const unsigned char *)token, token_len, hash))
+        memset(hash, 0, OC_TOKEN_HASH_LEN);
+    ERR_clear_error();
+}
+
+/* Verify a token and give the client its session. */
+static oc_err_t authenticate(plugin_t *plugin, struct mosquitto *client, const char *token,
+                             size_t token_len, int64_t time_s, oc_diag_t *diag)
+{
+    const char *id = mosquitto_client_id(client);
+    unsigned char hash[OC_TOKEN_HASH_LEN];
+    oc_identity_t *identity = NULL;
+    oc_session_t *session = NULL;
+    oc_err_t err = identify(plugin, token, token_len, time_s, &identity, diag);
+
+    if (!err)
+        err = check_client_id(plugin, client, identity, time_s, diag);
+    if (!err && mosquitto_set_username(client, identity->subject) != MOSQ_ERR_SUCCESS)
+        err = oc_fail(diag, OC_E_NOMEM, "the broker did not take the username");
+    if (!err) {
+        hash_token(token, token_len, hash);
+        err = oc_sessions_bind(plugin->sessions, client, id, identity, hash,
+                               oc_identity_binds_client_id(identity, id), &session);
+        if (err)
+            (void)oc_fail(diag, err, "out of memory");
+    }
+    if (err)
+        oc_identity_free(identity);
+    return err;
+}
+
+/* On SIGHUP the broker authenticates every session again, offline ones too, with what they once
+ * connected with. Refusing one there is a use after free in Mosquitto 2.0.11, and a session keeps its
+ * identity until its token's time is over, whatever became of the key: so these are recognized. */
+static bool is_recheck(const plugin_t *plugin, const struct mosquitto *client, const char *token,
+                       size_t token_len, int64_t time_s)
+{
+    const oc_session_t *session =
+        oc_sessions_find(plugin->sessions, client, mosquitto_client_id(client));
+    unsigned char hash[OC_TOKEN_HASH_LEN];
+
+    /* Without an address it is no connection, but a session that the broker restored from disk; it
+     * gets no identity, and so nothing, until it connects. */
+    if (!session)
+        return mosquitto_client_address(client) == NULL;
+    if (!oc_session_connected(session) && time_s > plugin->reloaded_s + 1)
+        return false;
+    hash_token(token, token_len, hash);
+    return CRYPTO_memcmp(hash, oc_session_token_hash(session), sizeof hash) == 0;
+}
+
+static int on_basic_auth(int event, void *event_data, void *userdata)
+{
+    const struct mosquitto_evt_basic_auth *auth = event_data;
+    plugin_t *plugin = userdata;
+    /* The broker ends a password at its first NUL. */
+    const char *token = auth->password ? auth->password : "";
+    size_t token_len = strlen(token);
+    int64_t time_s = now_s();
+    oc_diag_t diag = {0};
+    oc_err_t err;
+
+    (void)event;
+    if (is_recheck(plugin, auth->client, token, token_len, time_s))
+        return MOSQ_ERR_SUCCESS;
+    oc_sessions_drop(plugin->sessions, auth->client);
+
+    if (plugin->config.defer_non_jwt && !oc_jws_shaped(token, token_len)) {
+        err = check_client_id(plugin, auth->client, NULL, time_s, &diag);
+        if (err)
+            return refuse(plugin, auth->client, err, &diag, time_s);
+        oc_sessions_release_id(plugin->sessions, mosquitto_client_id(auth->client));
+        return MOSQ_ERR_PLUGIN_DEFER;
+    }
+    err = authenticate(plugin, auth->client, token, token_len, time_s, &diag);
+    return err ? refuse(plugin, auth->client, err, &diag, time_s) : MOSQ_ERR_SUCCESS;
+}
+
+/* A client without a session: it authenticated elsewhere, or was restored from disk. */
+static int check_unknown(plugin_t *plugin, const struct mosquitto_evt_acl_check *check)
+{
+    if (plugin->config.defer_non_jwt) {
+        /* A restored session may be anybody's, so an organization's topics stay closed to it. */
+        if (check->access == MOSQ_ACL_READ && !mosquitto_client_address(check->client) &&
+            oc_acl_governs(&plugin->config.acl_rules, check->topic))
+            return MOSQ_ERR_ACL_DENIED;
+        return MOSQ_ERR_PLUGIN_DEFER;
+    }
+    switch (check->access) {
+    case MOSQ_ACL_UNSUBSCRIBE:
+        return MOSQ_ERR_SUCCESS;
+    case MOSQ_ACL_SUBSCRIBE:
+        return deny(plugin, "subscribe", check, NULL, OC_E_SESSION_UNKNOWN, now_s());
+    case MOSQ_ACL_WRITE:
+        return deny(plugin, "publish", check, NULL, OC_E_SESSION_UNKNOWN, now_s());
+    default:
+        return MOSQ_ERR_ACL_DENIED;
+    }
+}
+
+static int on_acl_check(int event, void *event_data, void *userdata)
+{
+    const struct mosquitto_evt_acl_check *check = event_data;
+    plugin_t *plugin = userdata;
+    const oc_acl_rules_t *rules = &plugin->config.acl_rules;
+    const oc_session_t *session =
+        oc_sessions_find(plugin->sessions, check->client, mosquitto_client_id(check->client));
+    int64_t time_s;
+    oc_err_t err;
+
+    (void)event;
+    if (!session)
+        return check_unknown(plugin, check);
+    time_s = now_s();
+    switch (check->access) {
+    case MOSQ_ACL_READ:
+        /* For each delivery. Only SUCCESS, ACL_DENIED and PLUGIN_DEFER may be returned: with any other
+         * code the broker disconnects the publisher. Nothing is queued for an offline session that
+         * somebody else could resume. */
+        if (!oc_session_connected(session) && !oc_session_id_bound(session))
+            return MOSQ_ERR_ACL_DENIED;
+        return oc_acl_deliver(rules, oc_session_identity(session), check->topic, time_s) == OC_OK
+                   ? MOSQ_ERR_SUCCESS
+                   : MOSQ_ERR_ACL_DENIED;
+    case MOSQ_ACL_WRITE:
+        err = oc_acl_publish(rules, oc_session_identity(session), check->topic, check->retain,
+                             time_s);
+        return err ? deny(plugin, "publish", check, session, err, time_s) : MOSQ_ERR_SUCCESS;
+    case MOSQ_ACL_SUBSCRIBE:
+        err = oc_acl_subscribe(rules, oc_session_identity(session), check->topic, time_s);
+        return err ? deny(plugin, "subscribe", check, session, err, time_s) : MOSQ_ERR_SUCCESS;
+    case MOSQ_ACL_UNSUBSCRIBE:
+        return MOSQ_ERR_SUCCESS;
+    default:
+        return MOSQ_ERR_ACL_DENIED;
+    }
+}
+
+static int on_disconnect(int event, void *event_data, void *userdata)
+{
+    const struct mosquitto_evt_disconnect *disconnect = event_data;
+    plugin_t *plugin = userdata;
+
+    (void)event;
+    /* After a refused CONNECT there is no client id, and nothing to keep. */
+    if (mosquitto_client_id(disconnect->client))
+        oc_sessions_disconnected(plugin->sessions, disconnect->client, now_s());
+    else
+        oc_sessions_drop(plugin->sessions, disconnect->client);
+    return MOSQ_ERR_SUCCESS;
+}
+
+/* End the connections whose token's time is over. */
+static void end_expired(plugin_t *plugin, int64_t time_s)
+{
+    for (int kicks = 0; kicks < KICKS_PER_TICK;) {
+        const oc_session_t *session = oc_sessions_next_expired(plugin->sessions, time_s);
+
+        if (!session)
+            break;
+        if (!plugin->config.disconnect_on_expiry || !oc_session_current(session))
+            continue;
+        /* Without its Will, which it may not publish any more. */
+        (void)mosquitto_kick_client_by_clientid(oc_session_client_id(session), false);
+        kicks++;
+    }
+}
+
+static int on_tick(int event, void *event_data, void *userdata)
+{
+    plugin_t *plugin = userdata;
+    int64_t time_s = now_s();
+
+    (void)event;
+    (void)event_data;
+    plugin->reloaded_s = 0;
+    end_expired(plugin, time_s);
+    if (plugin->log_bucket.left_out > 0 && time_s > plugin->logged_s + 9) {
+        log_left_out(plugin, time_s);
+        plugin->logged_s = time_s;
+    }
+    return MOSQ_ERR_SUCCESS;
+}
+
+static oc_err_t load_keys(plugin_t *plugin, oc_diag_t *diag)
+{
+    oc_keyset_t keys = {0};
+    oc_jws_rules_t rules = {0};
+    oc_err_t err = oc_config_load_keys(&plugin->config, &keys, &rules, diag);
+
+    if (err)
+        return err;
+    oc_keyset_done(&plugin->keys);
+    plugin->keys = keys;
+    plugin->jws_rules = rules;
+    return OC_OK;
+}
+
+/* Always success: on anything else Mosquitto 2.1 exits, and 2.0 drops the other authenticators. */
+static int on_reload(int event, void *event_data, void *userdata)
+{
+    plugin_t *plugin = userdata;
+    oc_diag_t diag = {0};
+
+    (void)event;
+    (void)event_data;
+    plugin->reloaded_s = now_s();
+    if (load_keys(plugin, &diag) == OC_OK)
+        mosquitto_log_printf(MOSQ_LOG_NOTICE, "orgcast: %zu keys read again", plugin->keys.count);
+    else
+        mosquitto_log_printf(MOSQ_LOG_ERR, "orgcast: the old keys stay: %s", diag.message);
+    return MOSQ_ERR_SUCCESS;
+}
+
+static const struct {
+    int event;
+    MOSQ_FUNC_generic_callback callback;
+} callbacks[] = {
+    {MOSQ_EVT_BASIC_AUTH, on_basic_auth}, {MOSQ_EVT_ACL_CHECK, on_acl_check},
+    {MOSQ_EVT_DISCONNECT, on_disconnect}, {MOSQ_EVT_TICK, on_tick},
+    {MOSQ_EVT_RELOAD, on_reload},
+};
+
+#define CALLBACK_COUNT (sizeof callbacks / sizeof callbacks[0])
+
+static void plugin_free(plugin_t *plugin)
+{
+    if (!plugin)
+        return;
+    oc_sessions_free(plugin->sessions);
+    oc_keyset_done(&plugin->keys);
+    oc_config_done(&plugin->config);
+    free(plugin);
+}
+
+static oc_err_t configure(plugin_t *plugin, const struct mosquitto_opt *opts, int opt_count,
+                          oc_diag_t *diag)
+{
+    OC_CLEANUP(oc_freep) oc_option_t *options = calloc((size_t)opt_count + 1, sizeof *options);
+    oc_err_t err;
+
+    if (!options)
+        return oc_fail(diag, OC_E_NOMEM, "out of memory");
+    for (int i = 0; i < opt_count; i++)
+        options[i] = (oc_option_t){opts[i].key, opts[i].value};
+    err = oc_config_init(&plugin->config, options, (size_t)opt_count, diag);
+    return err ? err : load_keys(plugin, diag);
+}
+
+static oc_err_t start(plugin_t *plugin, const struct mosquitto_opt *opts, int opt_count,
+                      oc_diag_t *diag)
+{
+    oc_err_t err = configure(plugin, opts, opt_count, diag);
+
+    if (err)
+        return err;
+    plugin->sessions = oc_sessions_new();
+    if (!plugin->sessions)
+        return oc_fail(diag, OC_E_NOMEM, "out of memory");
+    /* Seeds jansson's hashing now, rather than with the first token. */
+    json_object_seed(0);
+    for (size_t i = 0; i < CALLBACK_COUNT; i++) {
+        int rc = mosquitto_callback_register(plugin->id, callbacks[i].event, callbacks[i].callback,
+                                             NULL, plugin);
+
+        if (rc != MOSQ_ERR_SUCCESS)
+            return oc_fail(diag, OC_E_CONFIG,
+                           rc == MOSQ_ERR_ALREADY_EXISTS
+                               ? "the plugin is loaded twice for one listener"
+                               : "the broker refused a callback");
+    }
+    return OC_OK;
+}
+
+static void stop(plugin_t *plugin)
+{
+    for (size_t i = 0; i < CALLBACK_COUNT; i++)
+        (void)mosquitto_callback_unregister(plugin->id, callbacks[i].event, callbacks[i].callback,
+                                            NULL);
+    plugin_free(plugin);
+}
+
+EXPORT int mosquitto_plugin_version(int supported_version_count, const int *supported_versions)
+{
+    for (int i = 0; i < supported_version_count; i++) {
+        if (supported_versions[i] == 5)
+            return 5;
+    }
+    return -1;
+}
+
+EXPORT int mosquitto_plugin_init(mosquitto_plugin_id_t *identifier, void **userdata,
+                                 struct mosquitto_opt *options, int option_count)
+{
+    plugin_t *plugin = calloc(1, sizeof *plugin);
+    oc_diag_t diag = {0};
+
+    if (!plugin)
+        return MOSQ_ERR_NOMEM;
+    plugin->id = identifier;
+    plugin->logged_s = now_s();
+    plugin->log_bucket = oc_bucket(LOG_BURST, LOG_PER_SECOND, plugin->logged_s);
+    if (start(plugin, options, option_count, &diag) != OC_OK) {
+        mosquitto_log_printf(MOSQ_LOG_ERR, "orgcast: %s", diag.message);
+        stop(plugin);
+        return MOSQ_ERR_INVAL;
+    }
+    mosquitto_log_printf(MOSQ_LOG_NOTICE,
+                         "orgcast " ORGCAST_VERSION
+                         ": %zu keys, %zu topic "
+                         "templates, clients without a JWT: %s",
+                         plugin->keys.count, plugin->config.template_count,
+                         plugin->config.defer_non_jwt ? "deferred" : "denied");
+    *userdata = plugin;
+    return MOSQ_ERR_SUCCESS;
+}
+
+EXPORT int mosquitto_plugin_cleanup(void *userdata, struct mosquitto_opt *options, int option_count)
+{
+    (void)options;
+    (void)option_count;
+    if (userdata)
+        stop(userdata);
+    return MOSQ_ERR_SUCCESS;
+}
