@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: MIT
+// Joins the parts: address → connection → decoded events → what people see.
+
+import { openConnection, type Status } from './connection.js';
+import { decodeEvent, InvoiceEvent, NOTIFICATION_CREATED, type StreamEvent } from './events.js';
+import { createView, formatAmount, type Indicator, type Tone, type View } from './view.js';
+
+interface Address {
+  readonly organizationId: string;
+  readonly token: string;
+}
+
+/** How many event ids are remembered; at least once delivery repeats recent ones only. */
+const REMEMBERED_IDS = 512;
+
+const INDICATORS: Readonly<Record<Status, Indicator>> = {
+  connecting: 'connecting',
+  connected: 'live',
+  reconnecting: 'offline',
+  unauthorized: 'unauthorized',
+};
+
+const TOASTS: Readonly<Record<(typeof InvoiceEvent)[keyof typeof InvoiceEvent], readonly [Tone, string]>> = {
+  [InvoiceEvent.CREATED]: ['info', 'New invoice'],
+  [InvoiceEvent.UPDATED]: ['info', 'Invoice changed'],
+  [InvoiceEvent.SENT]: ['info', 'Invoice sent'],
+  [InvoiceEvent.PAID]: ['success', 'Invoice paid'],
+  [InvoiceEvent.OVERDUE]: ['warning', 'Invoice overdue'],
+  [InvoiceEvent.CANCELLED]: ['warning', 'Invoice cancelled'],
+  [InvoiceEvent.DELETED]: ['warning', 'Invoice deleted'],
+};
+
+/** `#org=…&token=…`: a fragment never leaves the browser. The token moves from the address bar, where
+ *  it could be read or copied by accident, to this tab's storage, where a reload finds it. */
+function takeAddress(): Address | null {
+  const fragment = new URLSearchParams(location.hash.slice(1));
+  const organizationId = fragment.get('org') ?? '';
+  const given = fragment.get('token');
+  if (given !== null) {
+    sessionStorage.setItem(`token:${organizationId}`, given);
+    history.replaceState(null, '', `#org=${encodeURIComponent(organizationId)}`);
+  }
+  const token = sessionStorage.getItem(`token:${organizationId}`) ?? '';
+  return organizationId === '' || token === '' ? null : { organizationId, token };
+}
+
+/** True the first time that an id is asked about. */
+function createOnce(): (id: string) => boolean {
+  const seen = new Set<string>();
+  return (id) => {
+    if (seen.has(id)) return false;
+    seen.add(id);
+    const [oldest] = seen;
+    if (seen.size > REMEMBERED_IDS && oldest !== undefined) seen.delete(oldest);
+    return true;
+  };
+}
+
+function show(view: View, event: StreamEvent): void {
+  if (event.type === NOTIFICATION_CREATED) {
+    view.toast(event.data.type, event.data.title, event.data.message);
+    return;
+  }
+  const { invoiceId, invoiceNumber, amount, currency } = event.data;
+  if (event.type === InvoiceEvent.DELETED) {
+    view.removeInvoice(invoiceId);
+  } else {
+    view.showInvoice(event.data);
+  }
+  const [tone, title] = TOASTS[event.type];
+  view.toast(tone, title, `${invoiceNumber} \u00b7 ${formatAmount(amount)} ${currency}`);
+}
+
+function start(): void {
+  const view = createView();
+  const address = takeAddress();
+  if (address === null) {
+    view.setIndicator('unauthorized');
+    view.notice('No organization', 'Open one of the addresses that the demo printed: each carries a token.');
+    return;
+  }
+  const { organizationId, token } = address;
+  const isNew = createOnce();
+  let wasOffline = false;
+
+  view.setOrganization(organizationId);
+  openConnection({
+    url: `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/mqtt`,
+    organizationId,
+    token,
+    onStatus(status) {
+      view.setIndicator(INDICATORS[status]);
+      if (status === 'unauthorized') {
+        view.notice(
+          'Not authorized',
+          `The broker does not accept this page's token for ${organizationId}: it has expired, or it belongs ` +
+            'to another organization. Open a fresh address.',
+        );
+      }
+      if (status === 'connected' && wasOffline) {
+        view.toast('info', 'Back online', 'What happened in between is not in this list.');
+      }
+      wasOffline = status === 'reconnecting' || (status !== 'connected' && wasOffline);
+    },
+    onMessage(payload) {
+      const decoded = decodeEvent(payload, organizationId);
+      if (!decoded.ok) {
+        console.warn(`An event was left out: ${decoded.reason}`);
+      } else if (isNew(decoded.event.id)) {
+        show(view, decoded.event);
+      }
+    },
+  });
+}
+
+// A new address in the same tab is a new page.
+window.addEventListener('hashchange', () => location.reload());
+start();
