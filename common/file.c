@@ -26,6 +26,9 @@ oc_err_t oc_file_read(const char *path, size_t max_len, unsigned char **ret_byte
 
     /* O_NONBLOCK: opening a FIFO must not hang the caller. */
     fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0 && errno == EACCES)
+        return oc_fail(diag, OC_E_IO, "'%s': not readable for user id %u", path,
+                       (unsigned)geteuid());
     if (fd < 0)
         return oc_fail(diag, OC_E_IO, "'%s': %s", path, strerror(errno));
     if (fstat(fd, &st) != 0)
