@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef OC_CLI_BROKER_H
+#define OC_CLI_BROKER_H
+
+/* Where the broker is and who says so: the options that emit and listen share. */
+
+#include <stdint.h>
+
+#include "args.h"
+
+#define CLI_BROKER_USES                                                                            \
+    {CLI_OPT_HOST, false, NULL}, {CLI_OPT_PORT, false, NULL}, {CLI_OPT_TLS_CA_FILE, false, NULL},  \
+    {                                                                                              \
+        CLI_OPT_TOKEN_FILE, false, NULL                                                            \
+    }
+
+typedef struct cli_broker {
+    const char *host; /* borrowed */
+    uint16_t port;
+    const char *tls_ca_file; /* borrowed; NULL: no TLS */
+    char *token;             /* owned; NULL: none was given */
+} cli_broker_t;
+
+/* Returns an exit code; unless it is CLI_DONE, everything has been said. The token is not read when
+ * --signing-key-file is given. */
+int cli_broker_init(const cli_args_t *args, cli_broker_t *broker);
+void cli_broker_done(cli_broker_t *broker);
+
+#endif

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+#include "listen_print.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "json.h"
+#include "mem.h"
+#include "utf8.h"
+
+/* What came over the network must not steer the terminal. */
+static void print_safely(const char *text)
+{
+    size_t cap;
+    char *quoted;
+
+    if (oc_utf8_printable(text, strlen(text))) {
+        fputs(text, stdout);
+        return;
+    }
+    cap = 4 * strlen(text) + 8;
+    quoted = malloc(cap);
+    fputs(quoted ? oc_utf8_quote(text, quoted, cap) : "?", stdout);
+    free(quoted);
+}
+
+static void print_field(const json_t *object, const char *name, const char *before,
+                        const char *after)
+{
+    const char *text = json_string_value(json_object_get(object, name));
+
+    if (!text)
+        return;
+    fputs(before, stdout);
+    print_safely(text);
+    fputs(after, stdout);
+}
+
+/* 2026-11-24T10:00:00.123Z acme invoice.paid inv-17: 2026-0017 10.00 EUR PAID
+ * 2026-11-24T10:00:00.123Z acme notification.created n-4: [warning] Title: message */
+static void print_text(const json_t *event, const json_t *data)
+{
+    print_field(event, "time", "", "");
+    print_field(event, "organizationid", " ", "");
+    print_field(event, "type", " ", "");
+    print_field(event, "subject", " ", ":");
+    if (json_object_get(data, "notificationId")) {
+        print_field(data, "type", " [", "]");
+        print_field(data, "title", " ", ":");
+        print_field(data, "message", " ", "");
+    } else {
+        print_field(data, "invoiceNumber", " ", "");
+        print_field(data, "amount", " ", "");
+        print_field(data, "currency", " ", "");
+        print_field(data, "status", " ", "");
+    }
+    putchar('\n');
+}
+
+bool cli_listen_print(const void *payload, size_t payload_len, bool json)
+{
+    OC_CLEANUP(oc_json_decrefp) json_t *event = NULL;
+    json_t *data;
+
+    if (payload_len == 0 || oc_json_load(payload, payload_len, &event, NULL) != OC_OK)
+        return false;
+    data = json_object_get(event, "data");
+    if (!json_is_string(json_object_get(event, "type")) || !json_is_object(data))
+        return false;
+    if (!json) {
+        print_text(event, data);
+        return true;
+    }
+    /* The bytes as they came, unless they are more than one line. */
+    if (memchr(payload, '\n', payload_len) || memchr(payload, '\r', payload_len))
+        (void)json_dumpf(event, stdout, JSON_COMPACT);
+    else
+        (void)fwrite(payload, 1, payload_len, stdout);
+    putchar('\n');
+    return true;
+}
