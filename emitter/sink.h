@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef OC_SINK_H
+#define OC_SINK_H
+
+/* What stands behind an orgcast_emitter_t: the broker, or a recorder. Checking, ids, encoding and
+ * topics are the same for both and happen before it. */
+
+#include <orgcast/emitter.h>
+
+#include "queue.h"
+
+typedef struct oc_sink_ops {
+    /* Takes item on ORGCAST_OK; otherwise it stays the caller's. */
+    orgcast_err_t (*put)(orgcast_emitter_t *emitter, oc_item_t *item);
+    orgcast_err_t (*flush)(orgcast_emitter_t *emitter, int64_t timeout_ms);
+    void (*stats)(orgcast_emitter_t *emitter, orgcast_emitter_stats_t *ret_stats);
+    void (*close)(orgcast_emitter_t *emitter);
+} oc_sink_ops_t;
+
+/* The first member of every sink's own struct. */
+struct orgcast_emitter {
+    const oc_sink_ops_t *ops;
+    char *source;
+};
+
+/* options may be NULL. ORGCAST_E_INVALID, _NOMEM; nothing to undo then. */
+ORGCAST_MUST_CHECK orgcast_err_t oc_sink_init(orgcast_emitter_t *emitter, const oc_sink_ops_t *ops,
+                                              const orgcast_emitter_options_t *options,
+                                              orgcast_diag_t *diag);
+void oc_sink_done(orgcast_emitter_t *emitter);
+
+#endif
