@@ -6,6 +6,8 @@ ORGCAST_VALGRIND=1 runs every broker under valgrind and fails on what it finds i
 built with AddressSanitizer is noticed and its run-time library preloaded.
 """
 
+import base64
+import hashlib
 import os
 import re
 import signal
@@ -21,6 +23,8 @@ BUILD = Path(os.environ.get("ORGCAST_BUILD", REPOSITORY / "build" / "dev")).reso
 PLUGIN = BUILD / "plugin" / "mosquitto_orgcast.so"
 MOSQUITTO = os.environ.get("MOSQUITTO", "/usr/sbin/mosquitto")
 VALGRIND = os.environ.get("ORGCAST_VALGRIND") == "1"
+
+FOREIGN_PASSWORD = "of "
 
 LISTENERS = {
     "tcp": "",
@@ -74,17 +78,20 @@ class Broker:
     extra       further lines of mosquitto.conf
     plugin      False: a broker without the plugin
     persistence True: keeps sessions in the folder, also over stop() and start()
+    foreign     clients of the broker's own password and ACL files: name -> lines of the ACL file;
+                the password is the name with FOREIGN_PASSWORD before it
     """
 
     host = "127.0.0.1"
 
     def __init__(self, folder, options=(), listeners=("tcp",), tls=None, extra="", plugin=True,
-                 persistence=False, per_listener=False):
+                 persistence=False, per_listener=False, foreign=None):
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.options = list(options.items()) if isinstance(options, dict) else list(options)
         self.listeners, self.tls, self.extra = listeners, tls, extra
         self.plugin, self.persistence, self.per_listener = plugin, persistence, per_listener
+        self.foreign = foreign or {}
         self.ports = dict(zip(listeners, free_ports(len(listeners))))
         self.log_path = self.folder / "broker.log"
         self.process = None
@@ -94,11 +101,27 @@ class Broker:
     def security_lines(self):
         lines = [f"plugin {PLUGIN}"] if self.plugin else []
         lines += [f"plugin_opt_{name} {value}" for name, value in self.options]
+        if self.foreign:
+            lines += self.foreign_lines()
         return "\n".join([*lines, self.extra, ""])
+
+    def foreign_lines(self):
+        passwords, rights = "", ""
+        for name, acl in self.foreign.items():
+            salt = os.urandom(12)
+            digest = hashlib.pbkdf2_hmac("sha512", (FOREIGN_PASSWORD + name).encode(), salt, 101)
+            passwords += (f"{name}:$7$101${base64.b64encode(salt).decode()}$"
+                          f"{base64.b64encode(digest).decode()}\n")
+            rights += "\n".join([f"user {name}", *acl, "", ""])
+        for path, text in (("passwords", passwords), ("acl", rights)):
+            (self.folder / path).write_text(text)
+            (self.folder / path).chmod(0o600)
+        return [f"password_file {self.folder}/passwords", f"acl_file {self.folder}/acl"]
 
     def config(self):
         text = f"per_listener_settings {'true' if self.per_listener else 'false'}\n"
         text += "log_dest stderr\nlog_type all\nlog_timestamp false\n"
+        text += "set_tcp_nodelay true\n"
         if os.geteuid() == 0:
             text += "user root\n"
         if self.persistence:

@@ -413,15 +413,6 @@ class Client:
     def _ack_code(body):
         return body[2] if len(body) > 2 else 0
 
-    def auth(self, method, data, reason=0x19):
-        """Sends AUTH and gives the answer's reason code; raises Closed when refused by hanging up."""
-        values = {"auth_method": method}
-        if data is not None:
-            values["auth_data"] = data
-        self.send(packet(AUTH, 0, bytes([reason]) + properties(values)))
-        body = self.expect(AUTH)
-        return body[0] if body else 0
-
     def disconnect(self, reason=0, props=None):
         body = bytes([reason]) + properties(props) if self.version == V5 and (reason or props) else b""
         try:
