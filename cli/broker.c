@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "broker.h"
 
+#include <ctype.h>
+#include <mosquitto.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "token.h"
@@ -16,9 +19,32 @@ int cli_broker_init(const cli_args_t *args, cli_broker_t *broker)
     if (!cli_args_int(args, CLI_OPT_PORT, 1, 65535, broker->tls_ca_file ? 8883 : 1883, &port))
         return CLI_USAGE;
     broker->port = (uint16_t)port;
-    if (cli_args_has(args, CLI_OPT_SIGNING_KEY_FILE))
-        return CLI_DONE;
-    return cli_token_read(args, &broker->token);
+    broker->has_token = cli_args_has(args, CLI_OPT_SIGNING_KEY_FILE);
+    if (!broker->has_token) {
+        int code = cli_token_read(args, &broker->token);
+
+        broker->has_token = broker->token != NULL;
+        return code;
+    }
+    return CLI_DONE;
+}
+
+const char *cli_broker_reason(int reason_code, char *out, size_t out_cap)
+{
+    (void)snprintf(out, out_cap, "%s (0x%02x)", mosquitto_reason_string(reason_code),
+                   (unsigned)reason_code);
+    out[0] = (char)tolower((unsigned char)out[0]);
+    return out;
+}
+
+void cli_broker_print_mend(const cli_broker_t *broker)
+{
+    fprintf(stderr, "%s\n",
+            broker->has_token
+                ? "The broker does not accept the token. Its log line has the reason;\n"
+                  "'orgcast token inspect' shows what a token says and whether it has expired."
+                : "No token was given: use --token-file or the environment "
+                  "variable " CLI_TOKEN_VARIABLE ".");
 }
 
 void cli_broker_done(cli_broker_t *broker)

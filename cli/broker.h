@@ -18,12 +18,21 @@ typedef struct cli_broker {
     const char *host; /* borrowed */
     uint16_t port;
     const char *tls_ca_file; /* borrowed; NULL: no TLS */
-    char *token;             /* owned; NULL: none was given */
+    char *token;             /* owned; NULL: none was given, or --signing-key-file was */
+    bool has_token;          /* a token goes to the broker */
 } cli_broker_t;
 
 /* Returns an exit code; unless it is CLI_DONE, everything has been said. The token is not read when
  * --signing-key-file is given. */
 int cli_broker_init(const cli_args_t *args, cli_broker_t *broker);
 void cli_broker_done(cli_broker_t *broker);
+
+#define CLI_BROKER_REASON_LEN 96
+
+/* "not authorized (0x87)" for an MQTT 5 reason code. Returns out. */
+const char *cli_broker_reason(int reason_code, char *out, size_t out_cap);
+
+/* Say on standard error what to look at when the broker refused the connection as not authorized. */
+void cli_broker_print_mend(const cli_broker_t *broker);
 
 #endif

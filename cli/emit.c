@@ -8,7 +8,7 @@
 
 #include "broker.h"
 #include "commands.h"
-#include "event.h"
+#include "event_input.h"
 #include "json.h"
 #include "mem.h"
 #include "receipts.h"
@@ -92,7 +92,7 @@ static int emit_event(emit_run_t *run, const cli_event_t *event)
 
         if (!cli_receipts_wait(&run->receipts, waiting > 0 ? waiting - 1 : 0,
                                run->stall_timeout_ms))
-            return CLI_FAILED; /* finish() says so */
+            return CLI_FAILED; /* finish() says why */
     }
     if (err != ORGCAST_OK) {
         cli_receipts_clear_progress(&run->receipts);
@@ -159,6 +159,8 @@ static int emit_stdin(emit_run_t *run)
     while ((result = read_line(line, LINE_MAX_BYTES, &len)) != LINE_END) {
         int line_code;
 
+        if (cli_receipts_turned_away(&run->receipts))
+            return CLI_FAILED; /* finish() says why */
         line_number++;
         if (result == LINE_TOO_LONG) {
             cli_receipts_clear_progress(&run->receipts);
@@ -182,37 +184,39 @@ static int emit_stdin(emit_run_t *run)
     return code;
 }
 
+/* Why some events have no answer. */
+static void explain(const emit_run_t *run, const cli_broker_t *broker)
+{
+    const cli_receipts_t *receipts =
+        &run->receipts; /* the emitter is closed: nobody writes there */
+
+    if (receipts->turned_away) {
+        (void)cli_error(run->args, "%s:%d refused the connection: %s", broker->host, broker->port,
+                        receipts->connection);
+        cli_broker_print_mend(broker);
+        return;
+    }
+    (void)cli_error(run->args,
+                    "%" PRIu64 " of %" PRIu64
+                    " events were not acknowledged: no answer from %s:%d "
+                    "for %" PRId64 " s%s%s",
+                    receipts->dropped, receipts->emitted, broker->host, broker->port,
+                    run->stall_timeout_ms / 1000, *receipts->connection ? ": " : "",
+                    receipts->connection);
+}
+
 /* Wait for the answers, and say what came of it all. */
 static int finish(emit_run_t *run, const cli_broker_t *broker, bool summary)
 {
     cli_receipts_t *receipts = &run->receipts;
     bool answered = cli_receipts_wait(receipts, 0, run->stall_timeout_ms);
-    orgcast_emitter_stats_t stats = {0};
-    char connection[sizeof receipts->connection];
 
-    (void)orgcast_emitter_stats(run->emitter, &stats);
-    (void)pthread_mutex_lock(&receipts->lock);
-    memcpy(connection, receipts->connection, sizeof connection);
-    (void)pthread_mutex_unlock(&receipts->lock);
+    cli_receipts_closing(receipts);
     orgcast_emitter_close(run->emitter);
     run->emitter = NULL;
     cli_receipts_clear_progress(receipts);
-
-    if (!answered) {
-        (void)cli_error(run->args,
-                        "%" PRIu64 " of %" PRIu64
-                        " events were not acknowledged: no answer from "
-                        "%s:%d for %" PRId64 " s%s%s",
-                        receipts->dropped, receipts->emitted, broker->host, broker->port,
-                        run->stall_timeout_ms / 1000, *connection ? ": " : "", connection);
-        if (stats.connects == 0)
-            fprintf(stderr,
-                    broker->token || cli_args_has(run->args, CLI_OPT_SIGNING_KEY_FILE)
-                        ? "If the broker refuses the token, its log line has the reason, and "
-                          "'orgcast token inspect'\nshows what the token says.\n"
-                        : "No token was given: --token-file, ORGCAST_TOKEN or --signing-key-file "
-                          "would give one.\n");
-    }
+    if (!answered)
+        explain(run, broker);
     if (summary)
         fprintf(stderr,
                 "orgcast emit: %" PRIu64 " acknowledged, %" PRIu64 " refused, %" PRIu64
@@ -257,7 +261,7 @@ static int open_emitter(emit_run_t *run, const cli_broker_t *broker, const char 
 static int emit_all(emit_run_t *run, const cli_event_t *event)
 {
     const cli_args_t *args = run->args;
-    cli_receipts_style_t style = event ? CLI_RECEIPTS_TEXT : CLI_RECEIPTS_FAILED;
+    cli_receipts_style_t style = event ? CLI_RECEIPTS_TEXT : CLI_RECEIPTS_REFUSED;
     cli_broker_t broker;
     int code = cli_broker_init(args, &broker);
 
@@ -292,7 +296,7 @@ static int emit_one(emit_run_t *run, const char *type)
 
     if (!object)
         return CLI_USAGE;
-    if (cli_event_type_parse(type) == ORGCAST_EVENT_UNSET)
+    if (oc_event_type_parse(type) == ORGCAST_EVENT_UNSET)
         return cli_usage_error(run->args, "no such event type: '%s'", type);
     if (!cli_event_from_json(object, &event, &fault)) {
         print_fault(run, &fault, 0);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* orgcast listen: prints an organization's events as they come. */
-#include <ctype.h>
 #include <errno.h>
 #include <mosquitto.h>
 #include <mqtt_protocol.h>
@@ -14,8 +13,8 @@
 
 #include "broker.h"
 #include "commands.h"
+#include "event.h"
 #include "listen_print.h"
-#include "token.h"
 #include "topic.h"
 
 #define KEEPALIVE_S 30
@@ -82,38 +81,19 @@ static void end(listen_run_t *run, int code)
     run->state = ENDED;
 }
 
-/* "not authorized (0x87)" */
-static const char *reason(int reason_code, char *out, size_t out_cap)
-{
-    (void)snprintf(out, out_cap, "%s (0x%02x)", mosquitto_reason_string(reason_code),
-                   (unsigned)reason_code);
-    out[0] = (char)tolower((unsigned char)out[0]);
-    return out;
-}
-
 static void on_connect(struct mosquitto *client, void *context, int reason_code, int flags,
                        const mosquitto_property *properties)
 {
     listen_run_t *run = context;
-    char why[96];
+    char why[CLI_BROKER_REASON_LEN];
 
     (void)flags;
     (void)properties;
-    if (reason_code == MQTT_RC_NOT_AUTHORIZED || reason_code == MQTT_RC_BAD_USERNAME_OR_PASSWORD) {
-        end(run, cli_error(run->args, "%s:%d refused the connection: %s", run->broker.host,
-                           run->broker.port, reason(reason_code, why, sizeof why)));
-        fprintf(
-            stderr, "%s\n",
-            run->broker.token
-                ? "The broker does not accept the token. Its log line has the reason;\n"
-                  "'orgcast token inspect' shows what the token says and whether it has expired."
-                : "No token was given: use --token-file or the environment "
-                  "variable " CLI_TOKEN_VARIABLE ".");
-        return;
-    }
     if (reason_code != 0) {
         end(run, cli_error(run->args, "%s:%d refused the connection: %s", run->broker.host,
-                           run->broker.port, reason(reason_code, why, sizeof why)));
+                           run->broker.port, cli_broker_reason(reason_code, why, sizeof why)));
+        if (reason_code == MQTT_RC_NOT_AUTHORIZED)
+            cli_broker_print_mend(&run->broker);
         return;
     }
     /* A packet for each filter: a broker may answer for a whole packet when one of them is denied. */
@@ -129,7 +109,7 @@ static void on_subscribe(struct mosquitto *client, void *context, int mid, int q
 {
     listen_run_t *run = context;
     size_t i = 0;
-    char why[96];
+    char why[CLI_BROKER_REASON_LEN];
 
     (void)client;
     while (i < run->filters_count && run->filter_mids[i] != mid)
@@ -137,9 +117,9 @@ static void on_subscribe(struct mosquitto *client, void *context, int mid, int q
     if (i == run->filters_count || qos_count != 1 || run->state != CONNECTING)
         return;
     if (granted_qos[0] >= 0x80) {
-        end(run,
-            cli_error(run->args, "%s:%d refused the subscription to %s: %s", run->broker.host,
-                      run->broker.port, run->filters[i], reason(granted_qos[0], why, sizeof why)));
+        end(run, cli_error(run->args, "%s:%d refused the subscription to %s: %s", run->broker.host,
+                           run->broker.port, run->filters[i],
+                           cli_broker_reason(granted_qos[0], why, sizeof why)));
         fprintf(stderr,
                 "Is '%s' among the token's organizations? 'orgcast token inspect' shows "
                 "them; the broker's\nlog line has the reason.\n",
@@ -175,14 +155,14 @@ static void on_message(struct mosquitto *client, void *context,
 static void on_disconnect(struct mosquitto *client, void *context, int code)
 {
     listen_run_t *run = context;
-    char why[96];
+    char why[CLI_BROKER_REASON_LEN];
 
     (void)client;
     if (run->state == ENDED)
         return;
     if (code >= 0x80)
         end(run, cli_error(run->args, "the broker ended the connection: %s",
-                           reason(code, why, sizeof why)));
+                           cli_broker_reason(code, why, sizeof why)));
     else
         end(run, cli_error(run->args, "the connection to %s:%d is lost%s%s", run->broker.host,
                            run->broker.port, *run->tls_error ? ": " : "", run->tls_error));
@@ -197,25 +177,38 @@ static void on_log(struct mosquitto *client, void *context, int level, const cha
         (void)snprintf(run->tls_error, sizeof run->tls_error, "%s", message);
 }
 
+/* The topic's word for an event, "paid" for both "paid" and "invoice.paid" (INTERFACE §1); NULL for no
+ * event. */
+static const char *topic_word(const char *event)
+{
+    const char *type;
+
+    for (int i = 1; (type = oc_event_type_name((orgcast_event_type_t)i)); i++) {
+        const char *word = strchr(type, '.') + 1;
+
+        if (i == ORGCAST_EVENT_NOTIFICATION_CREATED)
+            word = "notification";
+        if (strcmp(event, word) == 0 || strcmp(event, type) == 0)
+            return word;
+    }
+    return NULL;
+}
+
+/* event: NULL for all of them. */
 static int add_filter(listen_run_t *run, const char *organization_id, const char *event)
 {
-    static const char *const events[] = {"created", "updated",   "sent",    "paid",
-                                         "overdue", "cancelled", "deleted", "notification"};
-    size_t i = 0;
+    const char *word = event ? topic_word(event) : NULL;
+    char *filter = run->filters[run->filters_count];
 
-    if (!event) {
-        (void)snprintf(run->filters[run->filters_count++], FILTER_MAX_BYTES, "org/%s/invoices/#",
-                       organization_id);
-        return CLI_DONE;
-    }
     if (run->filters_count == FILTERS_MAX)
         return cli_usage_error(run->args, "more than %d times --event", FILTERS_MAX);
-    while (i < sizeof events / sizeof events[0] && strcmp(events[i], event) != 0)
-        i++;
-    if (i == sizeof events / sizeof events[0])
+    if (event && !word)
         return cli_usage_error(run->args, "no such event: '%s'", event);
-    (void)snprintf(run->filters[run->filters_count++], FILTER_MAX_BYTES, "org/%s/invoices/%s/+",
-                   organization_id, event);
+    if (word)
+        (void)snprintf(filter, FILTER_MAX_BYTES, "org/%s/invoices/%s/+", organization_id, word);
+    else
+        (void)snprintf(filter, FILTER_MAX_BYTES, "org/%s/invoices/#", organization_id);
+    run->filters_count++;
     return CLI_DONE;
 }
 

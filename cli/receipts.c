@@ -8,7 +8,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "broker.h"
+
 #define PROGRESS_INTERVAL_MS 200
+#define NOT_AUTHORIZED 0x87 /* MQTT 5 §3.4.2.1 */
 
 /* One event, of which the emit call, the report or both are known. */
 struct cli_receipt {
@@ -137,7 +140,7 @@ static void print_json(const struct cli_receipt *receipt)
 {
     json_t *object =
         json_pack("{s:s, s:s, s:s, s:s, s:i}", "id", receipt->event_id, "type",
-                  cli_event_type_name(receipt->type), "organizationId", receipt->organization_id,
+                  oc_event_type_name(receipt->type), "organizationId", receipt->organization_id,
                   "status", status_name(receipt->status), "reasonCode", receipt->reason_code);
 
     if (object)
@@ -148,15 +151,17 @@ static void print_json(const struct cli_receipt *receipt)
 
 static void print_text(const struct cli_receipt *receipt)
 {
+    char why[CLI_BROKER_REASON_LEN];
+
     printf("%s %s %s of %s, event %s", status_name(receipt->status),
-           cli_event_type_name(receipt->type), receipt->entity_id, receipt->organization_id,
+           oc_event_type_name(receipt->type), receipt->entity_id, receipt->organization_id,
            receipt->event_id);
     if (receipt->status == ORGCAST_DELIVERY_REFUSED)
-        printf(": reason code 0x%02x%s", (unsigned)receipt->reason_code,
-               receipt->reason_code == 0x87
-                   ? ", not authorized (the token's organizations and scope; the broker's log line "
-                     "has the reason)"
-                   : "");
+        printf(": %s", cli_broker_reason(receipt->reason_code, why, sizeof why));
+    if (receipt->status == ORGCAST_DELIVERY_REFUSED && receipt->reason_code == NOT_AUTHORIZED)
+        printf(
+            "; does the token hold the scope to publish, and this organization? The broker's log "
+            "line has the reason");
     if (receipt->status == ORGCAST_DELIVERY_DROPPED)
         printf(": the broker did not answer");
     putchar('\n');
@@ -171,8 +176,7 @@ static void settle(cli_receipts_t *receipts, struct cli_receipt *receipt)
     clear_progress(receipts);
     if (receipts->style == CLI_RECEIPTS_JSON)
         print_json(receipt);
-    else if (receipts->style == CLI_RECEIPTS_TEXT ||
-             receipt->status != ORGCAST_DELIVERY_ACKNOWLEDGED)
+    else if (receipts->style == CLI_RECEIPTS_TEXT || receipt->status == ORGCAST_DELIVERY_REFUSED)
         print_text(receipt);
     /* A reader behind a pipe sees each receipt when it is true, not when a buffer is full. */
     (void)fflush(stdout);
@@ -227,19 +231,50 @@ void cli_receipts_on_delivery(void *context, const orgcast_delivery_t *delivery)
     (void)pthread_mutex_unlock(&receipts->lock);
 }
 
+/* How the library's message begins when a CONNACK refuses. */
+#define REFUSED "refused: "
+
 void cli_receipts_on_connection(void *context, bool connected, const char *message)
 {
     cli_receipts_t *receipts = context;
+    bool news;
 
     (void)pthread_mutex_lock(&receipts->lock);
+    /* The same cause again, with each attempt, is said once. */
+    news = !receipts->closing &&
+           strncmp(receipts->connection, message, sizeof receipts->connection - 1) != 0;
     if (connected) {
         receipts->connection[0] = '\0';
-    } else if (strncmp(receipts->connection, message, sizeof receipts->connection - 1) != 0) {
-        /* The same cause again, with each attempt, is said once. */
+        receipts->connected_once = true;
+    } else if (news) {
         (void)snprintf(receipts->connection, sizeof receipts->connection, "%s", message);
-        clear_progress(receipts);
-        fprintf(stderr, "orgcast emit: %s; trying again\n", message);
+        if (!receipts->connected_once && strncmp(message, REFUSED, strlen(REFUSED)) == 0) {
+            receipts->turned_away = true;
+            (void)snprintf(receipts->connection, sizeof receipts->connection, "%s",
+                           message + strlen(REFUSED));
+            (void)pthread_cond_signal(&receipts->reported);
+        } else {
+            clear_progress(receipts);
+            fprintf(stderr, "orgcast emit: %s; trying again\n", message);
+        }
     }
+    (void)pthread_mutex_unlock(&receipts->lock);
+}
+
+bool cli_receipts_turned_away(cli_receipts_t *receipts)
+{
+    bool turned_away;
+
+    (void)pthread_mutex_lock(&receipts->lock);
+    turned_away = receipts->turned_away;
+    (void)pthread_mutex_unlock(&receipts->lock);
+    return turned_away;
+}
+
+void cli_receipts_closing(cli_receipts_t *receipts)
+{
+    (void)pthread_mutex_lock(&receipts->lock);
+    receipts->closing = true;
     (void)pthread_mutex_unlock(&receipts->lock);
 }
 
@@ -266,7 +301,8 @@ bool cli_receipts_wait(cli_receipts_t *receipts, uint64_t waiting, int64_t stall
             seen = reports(receipts);
             since_ms = now_ms;
         }
-        if (stall_timeout_ms > 0 && now_ms - since_ms >= stall_timeout_ms) {
+        if (receipts->turned_away ||
+            (stall_timeout_ms > 0 && now_ms - since_ms >= stall_timeout_ms)) {
             done = false;
             break;
         }

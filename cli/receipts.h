@@ -10,12 +10,12 @@
 
 #include <orgcast/emitter.h>
 
-#include "event.h"
+#include "event_input.h"
 
 typedef enum cli_receipts_style {
-    CLI_RECEIPTS_TEXT,   /* a sentence for each event */
-    CLI_RECEIPTS_FAILED, /* a sentence for each event that was not acknowledged */
-    CLI_RECEIPTS_JSON,   /* an object for each event */
+    CLI_RECEIPTS_TEXT,    /* a sentence for each event */
+    CLI_RECEIPTS_REFUSED, /* a sentence for each event that was refused */
+    CLI_RECEIPTS_JSON,    /* an object for each event */
 } cli_receipts_style_t;
 
 typedef struct cli_receipts {
@@ -27,6 +27,9 @@ typedef struct cli_receipts {
     struct cli_receipt *first, **end;
     uint64_t emitted, acknowledged, refused, dropped;
     char connection[256]; /* the last cause of a missing connection; "" while connected */
+    bool connected_once;
+    bool turned_away; /* the broker refused the very first CONNECT: waiting will not help */
+    bool closing;     /* that the connection ends is no news */
 } cli_receipts_t;
 
 /* progress: whether to show a count; it is shown only on a terminal. False: out of memory. */
@@ -42,11 +45,17 @@ void cli_receipts_on_delivery(void *context, const orgcast_delivery_t *delivery)
 void cli_receipts_on_connection(void *context, bool connected, const char *message);
 
 /* Wait until at most `waiting` events have no report yet. False: nothing was reported for
- * stall_timeout_ms (0: wait without limit). */
+ * stall_timeout_ms (0: wait without limit), or the broker turned the emitter away. */
 bool cli_receipts_wait(cli_receipts_t *receipts, uint64_t waiting, int64_t stall_timeout_ms);
 
 /* How many events have no report yet. */
 uint64_t cli_receipts_waiting(cli_receipts_t *receipts);
+
+/* True when the broker refused the first CONNECT. */
+bool cli_receipts_turned_away(cli_receipts_t *receipts);
+
+/* Call before orgcast_emitter_close(). */
+void cli_receipts_closing(cli_receipts_t *receipts);
 
 /* Take the running count off the terminal, before something else is printed there. */
 void cli_receipts_clear_progress(cli_receipts_t *receipts);

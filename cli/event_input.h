@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef OC_CLI_EVENT_H
-#define OC_CLI_EVENT_H
+#ifndef OC_CLI_EVENT_INPUT_H
+#define OC_CLI_EVENT_INPUT_H
 
 /* An event as people type it: a flat object with `type` and the catalogue's fields in camel case. A
  * line of `emit --stdin` is one; the flags of `emit TYPE` are put into one. A notification's own type
@@ -12,6 +12,7 @@
 #include <orgcast/emitter.h>
 
 #include "args.h"
+#include "event.h"
 
 typedef struct cli_event {
     orgcast_event_type_t type;
@@ -39,10 +40,6 @@ json_t *cli_event_json_from_args(const cli_args_t *args, const char *type);
 /* "invoice-id" for "invoiceId" and "type" for "notificationType": the option of emit. NULL when the
  * field has none. */
 const char *cli_event_flag(const char *field);
-
-/* "invoice.paid"; NULL for the unset type. */
-const char *cli_event_type_name(orgcast_event_type_t type);
-orgcast_event_type_t cli_event_type_parse(const char *name);
 
 const char *cli_event_organization_id(const cli_event_t *event);
 const char *cli_event_entity_id(const cli_event_t *event);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "event.h"
+#include "event_input.h"
 
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,31 +14,14 @@
 typedef orgcast_err_t emit_invoice_fn(orgcast_emitter_t *, const orgcast_invoice_event_t *,
                                       orgcast_receipt_t *);
 
-static const struct {
-    const char *name;
-    emit_invoice_fn *emit; /* NULL for the notification */
-} types[] = {
-    [ORGCAST_EVENT_INVOICE_CREATED] = {"invoice.created", orgcast_emit_invoice_created},
-    [ORGCAST_EVENT_INVOICE_UPDATED] = {"invoice.updated", orgcast_emit_invoice_updated},
-    [ORGCAST_EVENT_INVOICE_SENT] = {"invoice.sent", orgcast_emit_invoice_sent},
-    [ORGCAST_EVENT_INVOICE_PAID] = {"invoice.paid", orgcast_emit_invoice_paid},
-    [ORGCAST_EVENT_INVOICE_OVERDUE] = {"invoice.overdue", orgcast_emit_invoice_overdue},
-    [ORGCAST_EVENT_INVOICE_CANCELLED] = {"invoice.cancelled", orgcast_emit_invoice_cancelled},
-    [ORGCAST_EVENT_INVOICE_DELETED] = {"invoice.deleted", orgcast_emit_invoice_deleted},
-    [ORGCAST_EVENT_NOTIFICATION_CREATED] = {"notification.created", NULL},
-};
-
-static const char *const statuses[] = {
-    [ORGCAST_INVOICE_STATUS_DRAFT] = "DRAFT",     [ORGCAST_INVOICE_STATUS_SENT] = "SENT",
-    [ORGCAST_INVOICE_STATUS_PENDING] = "PENDING", [ORGCAST_INVOICE_STATUS_PAID] = "PAID",
-    [ORGCAST_INVOICE_STATUS_OVERDUE] = "OVERDUE", [ORGCAST_INVOICE_STATUS_CANCELLED] = "CANCELLED",
-};
-
-static const char *const notification_types[] = {
-    [ORGCAST_NOTIFICATION_TYPE_SUCCESS] = "success",
-    [ORGCAST_NOTIFICATION_TYPE_INFO] = "info",
-    [ORGCAST_NOTIFICATION_TYPE_WARNING] = "warning",
-    [ORGCAST_NOTIFICATION_TYPE_ERROR] = "error",
+static emit_invoice_fn *const emit_invoice[] = {
+    [ORGCAST_EVENT_INVOICE_CREATED] = orgcast_emit_invoice_created,
+    [ORGCAST_EVENT_INVOICE_UPDATED] = orgcast_emit_invoice_updated,
+    [ORGCAST_EVENT_INVOICE_SENT] = orgcast_emit_invoice_sent,
+    [ORGCAST_EVENT_INVOICE_PAID] = orgcast_emit_invoice_paid,
+    [ORGCAST_EVENT_INVOICE_OVERDUE] = orgcast_emit_invoice_overdue,
+    [ORGCAST_EVENT_INVOICE_CANCELLED] = orgcast_emit_invoice_cancelled,
+    [ORGCAST_EVENT_INVOICE_DELETED] = orgcast_emit_invoice_deleted,
 };
 
 typedef enum kind {
@@ -96,20 +79,6 @@ typedef struct target {
     void *into;
 } target_t;
 
-const char *cli_event_type_name(orgcast_event_type_t type)
-{
-    return (size_t)type < COUNT(types) ? types[type].name : NULL;
-}
-
-orgcast_event_type_t cli_event_type_parse(const char *name)
-{
-    for (size_t i = 1; i < COUNT(types); i++) {
-        if (strcmp(types[i].name, name) == 0)
-            return (orgcast_event_type_t)i;
-    }
-    return ORGCAST_EVENT_UNSET;
-}
-
 static bool is_notification(orgcast_event_type_t type)
 {
     return type == ORGCAST_EVENT_NOTIFICATION_CREATED;
@@ -132,7 +101,7 @@ orgcast_err_t cli_event_emit(orgcast_emitter_t *emitter, const cli_event_t *even
 {
     if (is_notification(event->type))
         return orgcast_emit_notification(emitter, &event->data.notification, ret_receipt);
-    return types[event->type].emit(emitter, &event->data.invoice, ret_receipt);
+    return emit_invoice[event->type](emitter, &event->data.invoice, ret_receipt);
 }
 
 static const field_t *fields_of(orgcast_event_type_t type, size_t *ret_count)
@@ -154,16 +123,6 @@ static bool fault(cli_event_fault_t *ret_fault, const char *prefix, const char *
     (void)vsnprintf(ret_fault->message, sizeof ret_fault->message, format, list);
     va_end(list);
     return false;
-}
-
-/* The index of the name, 0 (unset) when it is none of them. */
-static unsigned parse_name(const char *const *names, size_t count, const char *name)
-{
-    for (unsigned i = 1; i < count; i++) {
-        if (strcmp(names[i], name) == 0)
-            return i;
-    }
-    return 0;
 }
 
 static bool take_fields(json_t *object, const target_t *target,
@@ -198,24 +157,18 @@ static bool take_field(json_t *value, const field_t *field, const target_t *targ
     case TEXT:
         *(const char **)into = text;
         break;
-    case STATUS: {
-        unsigned status = parse_name(statuses, COUNT(statuses), text);
-
-        if (status == ORGCAST_INVOICE_STATUS_UNSET)
+    case STATUS:
+        *(orgcast_invoice_status_t *)into = oc_invoice_status_parse(text);
+        if (oc_invoice_status_parse(text) == ORGCAST_INVOICE_STATUS_UNSET)
             return fault(ret_fault, target->prefix, field->name,
                          "must be DRAFT, SENT, PENDING, PAID, OVERDUE or CANCELLED");
-        *(orgcast_invoice_status_t *)into = (orgcast_invoice_status_t)status;
         break;
-    }
-    case NOTIFICATION_TYPE: {
-        unsigned type = parse_name(notification_types, COUNT(notification_types), text);
-
-        if (type == ORGCAST_NOTIFICATION_TYPE_UNSET)
+    case NOTIFICATION_TYPE:
+        *(orgcast_notification_type_t *)into = oc_notification_type_parse(text);
+        if (oc_notification_type_parse(text) == ORGCAST_NOTIFICATION_TYPE_UNSET)
             return fault(ret_fault, target->prefix, field->name,
                          "must be success, info, warning or error");
-        *(orgcast_notification_type_t *)into = (orgcast_notification_type_t)type;
         break;
-    }
     case PREVIOUS: /* above */
         break;
     }
@@ -275,7 +228,7 @@ bool cli_event_from_json(json_t *object, cli_event_t *event, cli_event_fault_t *
     if (!type)
         return fault(ret_fault, "", "type",
                      json_object_get(object, "type") ? "must be a string" : "is missing");
-    event->type = cli_event_type_parse(type);
+    event->type = oc_event_type_parse(type);
     if (event->type == ORGCAST_EVENT_UNSET)
         return fault(ret_fault, "", "type", "is no event type, as invoice.paid is one");
     target.fields = fields_of(event->type, &target.fields_count);
@@ -337,7 +290,7 @@ json_t *cli_event_json_from_args(const cli_args_t *args, const char *type)
     }
     for (size_t i = 0; i < args->count; i++) {
         const field_t *field =
-            find_field_anywhere(cli_event_type_parse(type), args->given[i].opt, NULL);
+            find_field_anywhere(oc_event_type_parse(type), args->given[i].opt, NULL);
         json_t *value;
 
         if (!field)
