@@ -32,7 +32,8 @@ void scratch_close(void)
     while (dir && (entry = readdir(dir)) != NULL) {
         const char *path = scratch_path(entry->d_name);
 
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 && remove(path) != 0)
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
+            remove(path) != 0)
             die(path);
     }
     if (!dir || closedir(dir) != 0 || rmdir(folder) != 0)

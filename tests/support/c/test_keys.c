@@ -166,8 +166,8 @@ EVP_PKEY *test_jwk_p256(const char *x, const char *y)
     OSSL_PARAM_BLD *build = OSSL_PARAM_BLD_new();
 
     MUST(token_unb64url(x, point + 1) == 32 && token_unb64url(y, point + 33) == 32);
-    MUST(build && OSSL_PARAM_BLD_push_utf8_string(build, OSSL_PKEY_PARAM_GROUP_NAME, "prime256v1",
-                                                  0) == 1);
+    MUST(build &&
+         OSSL_PARAM_BLD_push_utf8_string(build, OSSL_PKEY_PARAM_GROUP_NAME, "prime256v1", 0) == 1);
     MUST(OSSL_PARAM_BLD_push_octet_string(build, OSSL_PKEY_PARAM_PUB_KEY, point, 65) == 1);
     return from_params("EC", build);
 }

@@ -70,7 +70,9 @@ static const char *digest_of(const char *alg)
     if (strcmp(alg, "EdDSA") == 0)
         return NULL;
     MUST(strlen(alg) == 5);
-    return strcmp(alg + 2, "256") == 0 ? "SHA256" : strcmp(alg + 2, "384") == 0 ? "SHA384" : "SHA512";
+    return strcmp(alg + 2, "256") == 0   ? "SHA256"
+           : strcmp(alg + 2, "384") == 0 ? "SHA384"
+                                         : "SHA512";
 }
 
 /* RFC 7518 §3.4: r and s, big-endian, each as long as the coordinate. */
