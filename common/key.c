@@ -1,20 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "key.h"
 
-#include <openssl/bio.h>
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/ec.h>
 #include <openssl/ecdsa.h>
 #include <openssl/err.h>
-#include <openssl/pem.h>
 #include <openssl/rsa.h>
-#include <openssl/x509.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "file.h"
-#include "mem.h"
 
 static const struct {
     const char *name;
@@ -51,8 +45,10 @@ const char *oc_alg_name(oc_alg_t alg)
     return alg > OC_ALG_NONE && alg < OC_ALG_COUNT ? algs[alg].name : "none";
 }
 
-static void key_done(oc_key_t *key)
+static void key_unref(oc_key_t *key)
 {
+    if (!key || --key->references > 0)
+        return;
     free(key->kid);
     free(key->source);
     EVP_PKEY_free(key->pkey);
@@ -63,22 +59,21 @@ static void key_done(oc_key_t *key)
     }
     for (int alg = 0; alg < OC_ALG_COUNT; alg++)
         EVP_PKEY_CTX_free(key->verify_ctx[alg]);
-    *key = (oc_key_t){0};
+    free(key);
 }
 
 void oc_keyset_done(oc_keyset_t *set)
 {
     for (size_t i = 0; i < set->count; i++)
-        key_done(&set->keys[i]);
+        key_unref(set->keys[i]);
     free(set->keys);
     *set = (oc_keyset_t){0};
 }
 
-static oc_err_t key_nomem(oc_diag_t *diag, const oc_key_t *key)
+static oc_err_t nomem(oc_diag_t *diag, const char *source)
 {
     ERR_clear_error();
-    return oc_fail(diag, OC_E_NOMEM, "out of memory while loading the key '%s'",
-                   key->source ? key->source : "");
+    return oc_fail(diag, OC_E_NOMEM, "out of memory while loading the key '%s'", source);
 }
 
 /* Prepare what checks of the key's algorithms reuse. */
@@ -86,11 +81,11 @@ static oc_err_t key_prepare_public(oc_key_t *key, oc_diag_t *diag)
 {
     key->md_ctx = EVP_MD_CTX_new();
     if (!key->md_ctx)
-        return key_nomem(diag, key);
+        return nomem(diag, key->source);
     for (int i = 0; i < OC_DIGESTS; i++) {
         key->digest[i] = EVP_MD_fetch(NULL, digest_names[i], NULL);
         if (!key->digest[i])
-            return key_nomem(diag, key);
+            return nomem(diag, key->source);
     }
     for (int alg = OC_ALG_RS256; alg < OC_ALG_EDDSA; alg++) {
         EVP_PKEY_CTX *ctx;
@@ -101,21 +96,21 @@ static oc_err_t key_prepare_public(oc_key_t *key, oc_diag_t *diag)
         key->verify_ctx[alg] = ctx;
         if (!ctx || EVP_PKEY_verify_init(ctx) != 1 ||
             EVP_PKEY_CTX_set_signature_md(ctx, key->digest[algs[alg].digest]) != 1)
-            return key_nomem(diag, key);
+            return nomem(diag, key->source);
         if ((OC_ALG_BIT(alg) & RSA_ALGS) &&
             EVP_PKEY_CTX_set_rsa_padding(ctx, OC_ALG_BIT(alg) & PSS_ALGS ? RSA_PKCS1_PSS_PADDING
                                                                          : RSA_PKCS1_PADDING) != 1)
-            return key_nomem(diag, key);
+            return nomem(diag, key->source);
         /* RFC 7518 §3.5: the salt is as long as the digest; MGF1 follows the signature's digest. */
         if ((OC_ALG_BIT(alg) & PSS_ALGS) &&
             EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, RSA_PSS_SALTLEN_DIGEST) != 1)
-            return key_nomem(diag, key);
+            return nomem(diag, key->source);
     }
     return OC_OK;
 }
 
 static oc_err_t key_prepare_secret(oc_key_t *key, const unsigned char *secret, size_t secret_len,
-                                   oc_diag_t *diag)
+                                   oc_alg_set_t allowed, oc_diag_t *diag)
 {
     EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
     bool ready = mac != NULL;
@@ -126,6 +121,8 @@ static oc_err_t key_prepare_secret(oc_key_t *key, const unsigned char *secret, s
 
         if (secret_len < algs[OC_ALG_HS256 + i].secret_min)
             break;
+        if (!(allowed & OC_ALG_BIT(OC_ALG_HS256 + i)))
+            continue;
         /* OSSL_PARAM takes a non-const string. */
         memcpy(name, digest_names[i], strlen(digest_names[i]) + 1);
         params[0] = OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0);
@@ -135,90 +132,49 @@ static oc_err_t key_prepare_secret(oc_key_t *key, const unsigned char *secret, s
         key->algs |= OC_ALG_BIT(OC_ALG_HS256 + i);
     }
     EVP_MAC_free(mac);
-    return ready ? OC_OK : key_nomem(diag, key);
+    return ready ? OC_OK : nomem(diag, key->source);
 }
 
-/* Move key into set, or free it. */
-static oc_err_t keyset_take(oc_keyset_t *set, oc_key_t *key, oc_diag_t *diag)
+static oc_err_t make_room(oc_keyset_t *set, size_t more, oc_diag_t *diag)
 {
-    oc_key_t *keys;
+    oc_key_t **keys;
 
-    if (set->count >= OC_KEYS_MAX) {
-        key_done(key);
+    if (set->count + more > OC_KEYS_MAX)
         return oc_fail(diag, OC_E_CONFIG, "more than %d keys", OC_KEYS_MAX);
-    }
-    for (size_t i = 0; key->kid && i < set->count; i++) {
-        if (set->keys[i].kid && strcmp(set->keys[i].kid, key->kid) == 0) {
-            (void)oc_fail(diag, OC_E_CONFIG, "two keys have the key id '%.64s'", key->kid);
-            key_done(key);
-            return OC_E_CONFIG;
-        }
-    }
-    keys = realloc(set->keys, (set->count + 1) * sizeof *keys);
-    if (!keys) {
-        (void)key_nomem(diag, key);
-        key_done(key);
-        return OC_E_NOMEM;
-    }
-    keys[set->count++] = *key;
+    keys = realloc(set->keys, (set->count + more) * sizeof(oc_key_t *));
+    if (!keys)
+        return oc_fail(diag, OC_E_NOMEM, "out of memory while loading keys");
     set->keys = keys;
     return OC_OK;
 }
 
-static oc_err_t add_secret(oc_keyset_t *set, const char *path, const unsigned char *secret,
-                           size_t len, oc_diag_t *diag)
+/* RFC 7517 §4.5: keys with one key id are alternatives, so they must not serve the same algorithm. */
+static oc_err_t check_kid(const oc_keyset_t *set, const oc_key_t *key, oc_diag_t *diag)
 {
-    oc_key_t key = {0};
-    oc_err_t err;
+    for (size_t i = 0; key->kid && i < set->count; i++) {
+        const oc_key_t *other = set->keys[i];
 
-    if (secret[len - 1] == '\n')
-        len--;
-    /* The classic confusion: with a public key as HMAC secret, anybody could sign. */
-    if (len >= 10 && memcmp(secret, "-----BEGIN", 10) == 0)
-        return oc_fail(diag, OC_E_CONFIG,
-                       "'%s' holds PEM, not an HMAC secret; give it as jwt_public_key_file", path);
-    if (len < algs[OC_ALG_HS256].secret_min)
-        return oc_fail(diag, OC_E_CONFIG, "'%s' holds %zu bytes; HS256 needs at least %zu", path,
-                       len, algs[OC_ALG_HS256].secret_min);
-    key.source = strdup(path);
-    err = key.source ? key_prepare_secret(&key, secret, len, diag) : key_nomem(diag, &key);
-    if (err) {
-        key_done(&key);
-        return err;
+        if (other->kid && strcmp(other->kid, key->kid) == 0 && (other->algs & key->algs))
+            return oc_fail(diag, OC_E_CONFIG, "two keys have the key id '%.64s'", key->kid);
     }
-    return keyset_take(set, &key, diag);
+    return OC_OK;
 }
 
-oc_err_t oc_keyset_add_secret_file(oc_keyset_t *set, const char *path, oc_diag_t *diag)
+/* A key with its names, which the caller completes. */
+static oc_key_t *key_new(const char *kid, const char *source)
 {
-    unsigned char *secret = NULL;
-    size_t len = 0;
-    oc_err_t err = oc_file_read(path, OC_SECRET_FILE_MAX, &secret, &len, diag);
+    oc_key_t *key = calloc(1, sizeof *key);
 
-    if (err)
-        return err == OC_E_NOMEM ? err : OC_E_CONFIG;
-    err = add_secret(set, path, secret, len, diag);
-    OPENSSL_cleanse(secret, len);
-    free(secret);
-    return err;
-}
-
-/* A PEM public key, or the public key of a PEM certificate. */
-static EVP_PKEY *read_public(const unsigned char *pem, size_t pem_len)
-{
-    BIO *bio = BIO_new_mem_buf(pem, (int)pem_len);
-    EVP_PKEY *pkey = bio ? PEM_read_bio_PUBKEY(bio, NULL, NULL, NULL) : NULL;
-    X509 *certificate;
-
-    if (bio && !pkey) {
-        (void)BIO_reset(bio);
-        certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL);
-        pkey = certificate ? X509_get_pubkey(certificate) : NULL;
-        X509_free(certificate);
+    if (!key)
+        return NULL;
+    key->references = 1;
+    key->source = strdup(source);
+    key->kid = kid ? strdup(kid) : NULL;
+    if (!key->source || (kid && !key->kid)) {
+        key_unref(key);
+        return NULL;
     }
-    BIO_free(bio);
-    ERR_clear_error();
-    return pkey;
+    return key;
 }
 
 static oc_err_t key_algs_of_type(oc_key_t *key, oc_diag_t *diag)
@@ -255,35 +211,71 @@ static oc_err_t key_algs_of_type(oc_key_t *key, oc_diag_t *diag)
     }
 }
 
-oc_err_t oc_keyset_add_public_file(oc_keyset_t *set, const char *path, const char *kid,
-                                   oc_diag_t *diag)
+/* Move a key into the set, or let go of it when it could not be completed (err) or does not fit in. */
+static oc_err_t keyset_take(oc_keyset_t *set, oc_key_t *key, oc_err_t err, oc_diag_t *diag)
 {
-    OC_CLEANUP(oc_freep) unsigned char *pem = NULL;
-    size_t len = 0;
-    oc_key_t key = {0};
-    oc_err_t err = oc_file_read(path, OC_KEY_FILE_MAX, &pem, &len, diag);
-
-    if (err)
-        return err == OC_E_NOMEM ? err : OC_E_CONFIG;
-    key.source = strdup(path);
-    key.kid = kid ? strdup(kid) : NULL;
-    if (!key.source || (kid && !key.kid)) {
-        err = key_nomem(diag, &key);
-    } else if (!(key.pkey = read_public(pem, len))) {
-        err = oc_fail(diag, OC_E_CONFIG, "'%s' holds no PEM public key or certificate%s", path,
-                      strstr((const char *)pem, "PRIVATE KEY-----")
-                          ? "; it holds a private key, which does not belong here"
-                          : "");
-    } else {
-        err = key_algs_of_type(&key, diag);
-        if (!err)
-            err = key_prepare_public(&key, diag);
-    }
+    if (!err && key->algs == 0)
+        err = oc_fail(diag, OC_E_CONFIG, "'%s': the key may check no algorithm", key->source);
+    if (!err)
+        err = check_kid(set, key, diag);
+    if (!err)
+        err = make_room(set, 1, diag);
     if (err) {
-        key_done(&key);
+        key_unref(key);
         return err;
     }
-    return keyset_take(set, &key, diag);
+    set->keys[set->count++] = key;
+    return OC_OK;
+}
+
+oc_err_t oc_keyset_add_secret(oc_keyset_t *set, const unsigned char *secret, size_t secret_len,
+                              const char *kid, const char *source, oc_alg_set_t allowed,
+                              oc_diag_t *diag)
+{
+    oc_key_t *key;
+    oc_err_t err;
+
+    if (secret_len < algs[OC_ALG_HS256].secret_min)
+        return oc_fail(diag, OC_E_CONFIG, "'%s' holds %zu bytes; HS256 needs at least %zu", source,
+                       secret_len, algs[OC_ALG_HS256].secret_min);
+    key = key_new(kid, source);
+    if (!key)
+        return nomem(diag, source);
+    err = key_prepare_secret(key, secret, secret_len, allowed, diag);
+    return keyset_take(set, key, err, diag);
+}
+
+oc_err_t oc_keyset_add_pkey(oc_keyset_t *set, EVP_PKEY *pkey, const char *kid, const char *source,
+                            oc_alg_set_t allowed, oc_diag_t *diag)
+{
+    oc_key_t *key = key_new(kid, source);
+    oc_err_t err;
+
+    if (!key || EVP_PKEY_up_ref(pkey) != 1) {
+        key_unref(key);
+        return nomem(diag, source);
+    }
+    key->pkey = pkey;
+    err = key_algs_of_type(key, diag);
+    key->algs &= allowed;
+    if (!err)
+        err = key_prepare_public(key, diag);
+    return keyset_take(set, key, err, diag);
+}
+
+oc_err_t oc_keyset_share(oc_keyset_t *set, const oc_keyset_t *other, oc_diag_t *diag)
+{
+    oc_err_t err = other->count > 0 ? make_room(set, other->count, diag) : OC_OK;
+
+    if (err)
+        return err;
+    for (size_t i = 0; i < other->count; i++) {
+        if (check_kid(set, other->keys[i], NULL) != OC_OK)
+            continue;
+        other->keys[i]->references++;
+        set->keys[set->count++] = other->keys[i];
+    }
+    return OC_OK;
 }
 
 oc_alg_set_t oc_keyset_algs(const oc_keyset_t *set)
@@ -291,7 +283,7 @@ oc_alg_set_t oc_keyset_algs(const oc_keyset_t *set)
     oc_alg_set_t all = 0;
 
     for (size_t i = 0; i < set->count; i++)
-        all |= set->keys[i].algs;
+        all |= set->keys[i]->algs;
     return all;
 }
 
@@ -300,26 +292,30 @@ oc_err_t oc_keyset_select(const oc_keyset_t *set, oc_alg_t alg, const char *kid,
 {
     oc_key_t *only = NULL;
     size_t fitting = 0;
+    bool named = false;
 
     for (size_t i = 0; i < set->count; i++) {
-        oc_key_t *key = &set->keys[i];
+        oc_key_t *key = set->keys[i];
         bool fits = (key->algs & OC_ALG_BIT(alg)) != 0;
 
         if (kid && key->kid && strcmp(key->kid, kid) == 0) {
-            if (!fits)
-                return oc_fail(diag, OC_E_ALG_NOT_ALLOWED, "%s does not fit the key that kid names",
-                               oc_alg_name(alg));
-            *ret_key = key;
-            return OC_OK;
+            if (fits) {
+                *ret_key = key;
+                return OC_OK;
+            }
+            named = true;
         }
         if (fits && (!kid || !key->kid)) {
             only = key;
             fitting++;
         }
     }
-    if (fitting == 0)
-        return oc_fail(diag, OC_E_KEY_UNKNOWN, kid ? "no key has this kid" : "no key fits %s",
+    if (named)
+        return oc_fail(diag, OC_E_ALG_NOT_ALLOWED, "%s does not fit the key that kid names",
                        oc_alg_name(alg));
+    if (fitting == 0)
+        return kid ? oc_fail(diag, OC_E_KEY_UNKNOWN, "no key has this kid")
+                   : oc_fail(diag, OC_E_KEY_UNKNOWN, "no key fits %s", oc_alg_name(alg));
     if (fitting > 1)
         return oc_fail(diag, OC_E_KEY_UNKNOWN, "%zu keys fit %s and the token has no kid of theirs",
                        fitting, oc_alg_name(alg));

@@ -35,6 +35,7 @@ typedef enum oc_alg {
 /* A set of algorithms: one bit each. */
 typedef uint32_t oc_alg_set_t;
 #define OC_ALG_BIT(alg) ((oc_alg_set_t)1 << (alg))
+#define OC_ALG_ANY ((oc_alg_set_t)-1)
 
 /* Exact, case-sensitive (RFC 7515 §4.1.1); OC_ALG_NONE for anything else, "none" included. */
 oc_alg_t oc_alg_parse(const char *name, size_t name_len);
@@ -48,6 +49,7 @@ const char *oc_alg_name(oc_alg_t alg);
 #define OC_DIGESTS 3 /* SHA-256, SHA-384, SHA-512 */
 
 typedef struct oc_key {
+    unsigned references;
     char *kid;         /* NULL: bound to no key id */
     char *source;      /* the file's path, for messages */
     oc_alg_set_t algs; /* what the key's type, curve or length allows */
@@ -60,7 +62,7 @@ typedef struct oc_key {
 } oc_key_t;
 
 typedef struct oc_keyset {
-    oc_key_t *keys;
+    oc_key_t **keys;
     size_t count;
 } oc_keyset_t;
 
@@ -75,6 +77,23 @@ OC_MUST_CHECK oc_err_t oc_keyset_add_secret_file(oc_keyset_t *set, const char *p
  * P-521, Ed25519. kid may be NULL. OC_E_CONFIG with the cause in diag otherwise. */
 OC_MUST_CHECK oc_err_t oc_keyset_add_public_file(oc_keyset_t *set, const char *path,
                                                  const char *kid, oc_diag_t *diag);
+
+/* Add an HMAC secret: at least 32 bytes, copied into OpenSSL's keeping.
+ * kid:     bound to this key id; NULL: to none
+ * source:  where it came from, for messages
+ * allowed: the algorithms that it may check, of those that it is long enough for */
+OC_MUST_CHECK oc_err_t oc_keyset_add_secret(oc_keyset_t *set, const unsigned char *secret,
+                                            size_t secret_len, const char *kid, const char *source,
+                                            oc_alg_set_t allowed, oc_diag_t *diag);
+
+/* The same for a public key; takes a reference of its own. */
+OC_MUST_CHECK oc_err_t oc_keyset_add_pkey(oc_keyset_t *set, EVP_PKEY *pkey, const char *kid,
+                                          const char *source, oc_alg_set_t allowed,
+                                          oc_diag_t *diag);
+
+/* Add the keys of another set to this one, sharing them; a key whose key id and algorithm are taken is
+ * left out. Both sets stay with one thread. */
+OC_MUST_CHECK oc_err_t oc_keyset_share(oc_keyset_t *set, const oc_keyset_t *other, oc_diag_t *diag);
 
 /* The union of what the keys allow. */
 oc_alg_set_t oc_keyset_algs(const oc_keyset_t *set);

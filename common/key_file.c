@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+#include <openssl/bio.h>
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "file.h"
+#include "key.h"
+#include "mem.h"
+
+static oc_err_t add_secret(oc_keyset_t *set, const char *path, const unsigned char *secret,
+                           size_t len, oc_diag_t *diag)
+{
+    if (secret[len - 1] == '\n')
+        len--;
+    /* The classic confusion: with a public key as HMAC secret, anybody could sign. */
+    if (len >= 10 && memcmp(secret, "-----BEGIN", 10) == 0)
+        return oc_fail(diag, OC_E_CONFIG,
+                       "'%s' holds PEM, not an HMAC secret; give it as jwt_public_key_file", path);
+    return oc_keyset_add_secret(set, secret, len, NULL, path, OC_ALG_ANY, diag);
+}
+
+oc_err_t oc_keyset_add_secret_file(oc_keyset_t *set, const char *path, oc_diag_t *diag)
+{
+    unsigned char *secret = NULL;
+    size_t len = 0;
+    oc_err_t err = oc_file_read(path, OC_SECRET_FILE_MAX, &secret, &len, diag);
+
+    if (err)
+        return err == OC_E_NOMEM ? err : OC_E_CONFIG;
+    err = add_secret(set, path, secret, len, diag);
+    OPENSSL_cleanse(secret, len);
+    free(secret);
+    return err;
+}
+
+/* Without this, OpenSSL would ask for the passphrase of an encrypted file on the terminal. */
+static int no_passphrase(char *buffer, int size, int writing, void *context)
+{
+    (void)buffer;
+    (void)size;
+    (void)writing;
+    (void)context;
+    return 0;
+}
+
+/* A PEM public key, or the public key of a PEM certificate. */
+static EVP_PKEY *read_public(const unsigned char *pem, size_t pem_len)
+{
+    BIO *bio = BIO_new_mem_buf(pem, (int)pem_len);
+    EVP_PKEY *pkey = bio ? PEM_read_bio_PUBKEY(bio, NULL, no_passphrase, NULL) : NULL;
+    X509 *certificate;
+
+    if (bio && !pkey) {
+        (void)BIO_reset(bio);
+        certificate = PEM_read_bio_X509(bio, NULL, no_passphrase, NULL);
+        pkey = certificate ? X509_get_pubkey(certificate) : NULL;
+        X509_free(certificate);
+    }
+    BIO_free(bio);
+    ERR_clear_error();
+    return pkey;
+}
+
+oc_err_t oc_keyset_add_public_file(oc_keyset_t *set, const char *path, const char *kid,
+                                   oc_diag_t *diag)
+{
+    OC_CLEANUP(oc_freep) unsigned char *pem = NULL;
+    size_t len = 0;
+    EVP_PKEY *pkey;
+    oc_err_t err = oc_file_read(path, OC_KEY_FILE_MAX, &pem, &len, diag);
+
+    if (err)
+        return err == OC_E_NOMEM ? err : OC_E_CONFIG;
+    pkey = read_public(pem, len);
+    if (!pkey)
+        return oc_fail(diag, OC_E_CONFIG, "'%s' holds no PEM public key or certificate%s", path,
+                       strstr((const char *)pem, "PRIVATE KEY-----")
+                           ? "; it holds a private key, which does not belong here"
+                           : "");
+    err = oc_keyset_add_pkey(set, pkey, kid, path, OC_ALG_ANY, diag);
+    EVP_PKEY_free(pkey);
+    return err;
+}
