@@ -173,7 +173,8 @@ static void on_log(struct mosquitto *client, void *context, int level, const cha
     listen_run_t *run = context;
 
     (void)client;
-    if (level == MOSQ_LOG_ERR && !*run->tls_error)
+    /* OpenSSL's queue, one by one: the last is the reason, those before it are its details. */
+    if (level == MOSQ_LOG_ERR)
         (void)snprintf(run->tls_error, sizeof run->tls_error, "%s", message);
 }
 
