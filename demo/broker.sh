@@ -40,7 +40,7 @@ write_configuration() {
     private_file "$1/mosquitto.conf" <<EOF
 # Started by root, Mosquitto would become a user that cannot read this folder.
 user $(id -un)
-log_dest stdout
+log_dest stderr
 log_type error
 log_type warning
 log_type notice

@@ -101,7 +101,7 @@ node_modules() {
         return 0
     fi
     # Nothing here needs an install script, and none gets to run.
-    (cd "$folder" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error </dev/null >&2) || return 1
+    (cd "$folder" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error </dev/null >/dev/null) || return 1
     touch "$folder/node_modules/.package-lock.json"
 }
 

@@ -133,8 +133,8 @@ test('toasts come for events and for messages, and go when dismissed or after a 
   await page.clock.install();
   await broker.emit(
     invoice('acme', 'a-1', { type: 'invoice.overdue', status: 'OVERDUE', amount: '1234.5' }),
-    notification('acme', { title: 'Export failed', type: 'error' }),
-    notification('acme', { title: 'Month end', type: 'info' }),
+    notification('acme', { title: 'Export failed', notificationType: 'error' }),
+    notification('acme', { title: 'Month end' }),
   );
   await toasts(page).nth(2).waitFor();
   assert.equal(
@@ -166,7 +166,7 @@ test('axe finds nothing to complain about, live and refused', async () => {
   const live = await openLive('globex', { context });
   const events = Object.entries(statuses).map(([status, word], index) =>
     invoice('globex', `g-${index}`, { type: `invoice.${word}`, status }));
-  const message = notification('globex', { title: 'Month end', type: 'warning' });
+  const message = notification('globex', { title: 'Month end', notificationType: 'warning' });
   await broker.emit(...events, message);
   await toastTitled(live, 'Month end').waitFor();
   const refused = await open('acme', { context, token: await broker.token('globex') });
