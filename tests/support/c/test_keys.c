@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "scratch.h"
+
 #define MUST(condition) must((condition), #condition, __LINE__)
 
 const char test_secret[65] = "0123456789abcdef0123456789ABCDEF0123456789ghijkl0123456789GHIJKL";
@@ -35,7 +37,8 @@ static EVP_PKEY *make_dsa(void)
     EVP_PKEY *pkey = NULL;
 
     MUST(ctx && EVP_PKEY_paramgen_init(ctx) == 1);
-    MUST(EVP_PKEY_CTX_set_dsa_paramgen_bits(ctx, 512) == 1);
+    MUST(EVP_PKEY_CTX_set_dsa_paramgen_bits(ctx, 1024) == 1 &&
+         EVP_PKEY_CTX_set_dsa_paramgen_q_bits(ctx, 160) == 1);
     MUST(EVP_PKEY_paramgen(ctx, &params) == 1);
     EVP_PKEY_CTX_free(ctx);
     ctx = EVP_PKEY_CTX_new_from_pkey(NULL, params, NULL);
@@ -128,6 +131,67 @@ char *test_pem_certificate(EVP_PKEY *pkey)
     MUST(PEM_write_bio_X509(bio, certificate) == 1);
     X509_free(certificate);
     return take_bio(bio);
+}
+
+const char *test_key_file(enum test_key which)
+{
+    char name[16];
+    const char *path;
+    char *pem;
+
+    (void)snprintf(name, sizeof name, "key-%d", (int)which);
+    if (which == TEST_SECRET)
+        return scratch_file(name, test_secret, strlen(test_secret));
+    pem = test_pem_public(test_keys[which].pkey);
+    path = scratch_file(name, pem, strlen(pem));
+    free(pem);
+    return path;
+}
+
+void test_keyset_add(oc_keyset_t *set, enum test_key which, const char *kid)
+{
+    oc_diag_t diag = {0};
+    const char *path = test_key_file(which);
+    oc_err_t err = which == TEST_SECRET ? oc_keyset_add_secret_file(set, path, &diag)
+                                        : oc_keyset_add_public_file(set, path, kid, &diag);
+
+    if (err)
+        fprintf(stderr, "%s\n", diag.message);
+    MUST(err == OC_OK);
+}
+
+oc_key_t *test_keyset_get(const oc_keyset_t *set, oc_alg_t alg, const char *kid)
+{
+    oc_key_t *key = NULL;
+
+    MUST(oc_keyset_select(set, alg, kid, &key, NULL) == OC_OK);
+    return key;
+}
+
+static const struct {
+    const char *kid;
+    oc_alg_t alg; /* one that it may check */
+} accepted[] = {
+    [TEST_SECRET] = {NULL, OC_ALG_HS256},
+    [TEST_RSA] = {"rsa", OC_ALG_RS256},
+    [TEST_RSA_OTHER] = {"rsa-other", OC_ALG_RS256},
+    [TEST_P256] = {"p256", OC_ALG_ES256},
+    [TEST_P256_OTHER] = {"p256-other", OC_ALG_ES256},
+    [TEST_P384] = {"p384", OC_ALG_ES384},
+    [TEST_P521] = {"p521", OC_ALG_ES512},
+    [TEST_ED25519] = {"ed25519", OC_ALG_EDDSA},
+    [TEST_ED25519_OTHER] = {"ed25519-other", OC_ALG_EDDSA},
+};
+
+void test_keyset_add_all(oc_keyset_t *set)
+{
+    for (int i = TEST_SECRET; i <= TEST_ED25519_OTHER; i++)
+        test_keyset_add(set, (enum test_key)i, accepted[i].kid);
+}
+
+oc_key_t *test_keyset_key(const oc_keyset_t *set, enum test_key which)
+{
+    return test_keyset_get(set, accepted[which].alg, accepted[which].kid);
 }
 
 static EVP_PKEY *from_params(const char *type, OSSL_PARAM_BLD *build)

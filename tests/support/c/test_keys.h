@@ -7,6 +7,7 @@
 #include <openssl/evp.h>
 #include <stddef.h>
 
+#include "key.h"
 #include "token_sign.h"
 
 /* 64 bytes, enough for HS512. */
@@ -41,6 +42,18 @@ void test_keys_free(void);
 char *test_pem_public(EVP_PKEY *pkey);
 char *test_pem_private(EVP_PKEY *pkey);
 char *test_pem_certificate(EVP_PKEY *pkey);
+
+/* Its file in the scratch folder, as the plugin reads it: the secret, or the public key as PEM. */
+const char *test_key_file(enum test_key which);
+/* Add it to a key set by such a file. kid may be NULL. */
+void test_keyset_add(oc_keyset_t *set, enum test_key which, const char *kid);
+
+/* The key of a set that checks `alg` tokens with this kid, which may be NULL. */
+oc_key_t *test_keyset_get(const oc_keyset_t *set, oc_alg_t alg, const char *kid);
+/* All accepted keys of test_keys, up to TEST_ED25519_OTHER, each with a kid but for the secret; and the
+ * one of them. */
+void test_keyset_add_all(oc_keyset_t *set);
+oc_key_t *test_keyset_key(const oc_keyset_t *set, enum test_key which);
 
 /* A public key of base64url members of a JWK: RSA (n, e), EC P-256 (x, y), Ed25519 (x). */
 EVP_PKEY *test_jwk_rsa(const char *n, const char *e);

@@ -1,0 +1,482 @@
+/* SPDX-License-Identifier: MIT */
+/* Which key files are accepted, which key a token selects, and which signatures each key takes. What
+ * signatures can be malformed in is in test_signature.c. */
+#include <openssl/err.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "key.h"
+#include "scratch.h"
+#include "test_keys.h"
+#include "unit.h"
+
+#define BIT(alg) OC_ALG_BIT(OC_ALG_##alg)
+#define HS_ALGS (BIT(HS256) | BIT(HS384) | BIT(HS512))
+#define RSA_ALGS (BIT(RS256) | BIT(RS384) | BIT(RS512) | BIT(PS256) | BIT(PS384) | BIT(PS512))
+
+static void make(void)
+{
+    scratch_open();
+    test_keys_make();
+}
+
+static void unmake(void)
+{
+    test_keys_free();
+    scratch_close();
+}
+
+static const struct {
+    const char *name;
+    oc_alg_t alg;
+} names[] = {
+    {"HS256", OC_ALG_HS256},   {"HS384", OC_ALG_HS384}, {"HS512", OC_ALG_HS512},
+    {"RS256", OC_ALG_RS256},   {"RS384", OC_ALG_RS384}, {"RS512", OC_ALG_RS512},
+    {"PS256", OC_ALG_PS256},   {"PS384", OC_ALG_PS384}, {"PS512", OC_ALG_PS512},
+    {"ES256", OC_ALG_ES256},   {"ES384", OC_ALG_ES384}, {"ES512", OC_ALG_ES512},
+    {"EdDSA", OC_ALG_EDDSA},   {"none", OC_ALG_NONE},   {"None", OC_ALG_NONE},
+    {"", OC_ALG_NONE},         {"hs256", OC_ALG_NONE},  {"HS25", OC_ALG_NONE},
+    {"HS2567", OC_ALG_NONE},   {"HS256 ", OC_ALG_NONE}, {" HS256", OC_ALG_NONE},
+    {"EDDSA", OC_ALG_NONE},    {"ES256K", OC_ALG_NONE}, {"Ed25519", OC_ALG_NONE},
+    {"RSA-OAEP", OC_ALG_NONE}, {"dir", OC_ALG_NONE},    {"HS1", OC_ALG_NONE},
+};
+
+START_TEST(algorithm_names)
+{
+    const char *name = names[_i].name;
+
+    ck_assert_msg(oc_alg_parse(name, strlen(name)) == names[_i].alg, "'%s'", name);
+    if (names[_i].alg != OC_ALG_NONE)
+        ck_assert_str_eq(oc_alg_name(names[_i].alg), name);
+}
+END_TEST
+
+START_TEST(unknown_algorithms_are_none)
+{
+    ck_assert_str_eq(oc_alg_name(OC_ALG_NONE), "none");
+    ck_assert_str_eq(oc_alg_name(OC_ALG_COUNT), "none");
+    ck_assert_int_eq(oc_alg_parse("HS256\0", 6), OC_ALG_NONE);
+}
+END_TEST
+
+enum form {
+    PUBLIC,
+    PRIVATE,
+    CERTIFICATE,
+    TEXT /* of the table */
+};
+
+static const struct {
+    const char *name;
+    enum form form;
+    enum test_key key;
+    const char *text;
+    oc_alg_set_t algs; /* 0: refused */
+    const char *says;
+} public_files[] = {
+    {"RSA", PUBLIC, TEST_RSA, NULL, RSA_ALGS, NULL},
+    {"P-256", PUBLIC, TEST_P256, NULL, BIT(ES256), NULL},
+    {"P-384", PUBLIC, TEST_P384, NULL, BIT(ES384), NULL},
+    {"P-521", PUBLIC, TEST_P521, NULL, BIT(ES512), NULL},
+    {"Ed25519", PUBLIC, TEST_ED25519, NULL, BIT(EDDSA), NULL},
+    {"RSA certificate", CERTIFICATE, TEST_RSA, NULL, RSA_ALGS, NULL},
+    {"P-256 certificate", CERTIFICATE, TEST_P256, NULL, BIT(ES256), NULL},
+    {"Ed25519 certificate", CERTIFICATE, TEST_ED25519, NULL, BIT(EDDSA), NULL},
+    {"RSA of 1024 bits", PUBLIC, TEST_RSA_1024, NULL, 0, "1024 bits"},
+    {"certificate of RSA of 1024 bits", CERTIFICATE, TEST_RSA_1024, NULL, 0, "1024 bits"},
+    {"secp256k1", PUBLIC, TEST_SECP256K1, NULL, 0, "curve 'secp256k1'"},
+    {"X25519", PUBLIC, TEST_X25519, NULL, 0, "neither RSA"},
+    {"DSA", PUBLIC, TEST_DSA, NULL, 0, "neither RSA"},
+    {"RSA-PSS", PUBLIC, TEST_RSA_PSS, NULL, 0, "neither RSA"},
+    {"RSA private", PRIVATE, TEST_RSA, NULL, 0, "private key"},
+    {"P-256 private", PRIVATE, TEST_P256, NULL, 0, "private key"},
+    {"Ed25519 private", PRIVATE, TEST_ED25519, NULL, 0, "private key"},
+    {"no PEM", TEXT, 0, "0123456789abcdef0123456789abcdef", 0, "no PEM public key"},
+    {"a newline", TEXT, 0, "\n", 0, "no PEM public key"},
+    {"empty PEM", TEXT, 0, "-----BEGIN PUBLIC KEY-----\n-----END PUBLIC KEY-----\n", 0,
+     "no PEM public key"},
+    {"broken PEM", TEXT, 0, "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0C\n", 0,
+     "no PEM public key"},
+    {"PEM of something else", TEXT, 0,
+     "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n", 0, "no PEM public key"},
+    {"empty", TEXT, 0, "", 0, "is empty"},
+};
+
+START_TEST(public_key_files)
+{
+    EVP_PKEY *pkey = test_keys[public_files[_i].key].pkey;
+    oc_keyset_t set = {0};
+    oc_diag_t diag = {0};
+    char *text = NULL;
+    const char *path;
+    oc_err_t err;
+
+    switch (public_files[_i].form) {
+    case PUBLIC:
+        text = test_pem_public(pkey);
+        break;
+    case PRIVATE:
+        text = test_pem_private(pkey);
+        break;
+    case CERTIFICATE:
+        text = test_pem_certificate(pkey);
+        break;
+    case TEXT:
+        text = strdup(public_files[_i].text);
+        break;
+    }
+    path = scratch_file("public", text, strlen(text));
+    err = oc_keyset_add_public_file(&set, path, "k", &diag);
+    ck_assert_msg(err == (public_files[_i].algs ? OC_OK : OC_E_CONFIG), "%s: %s, %s",
+                  public_files[_i].name, oc_err_name(err), diag.message);
+    ck_assert_msg(oc_keyset_algs(&set) == public_files[_i].algs, "%s: algorithms %x",
+                  public_files[_i].name, oc_keyset_algs(&set));
+    if (public_files[_i].says) {
+        ck_assert_msg(strstr(diag.message, public_files[_i].says) != NULL, "%s: '%s'",
+                      public_files[_i].name, diag.message);
+        ck_assert_msg(strstr(diag.message, path) != NULL, "%s: '%s'", public_files[_i].name,
+                      diag.message);
+    } else {
+        for (int alg = OC_ALG_HS256; alg < OC_ALG_COUNT; alg++) {
+            if (public_files[_i].algs & OC_ALG_BIT(alg))
+                ck_assert_str_eq(test_keyset_get(&set, (oc_alg_t)alg, "k")->source, path);
+        }
+    }
+    ck_assert_msg(ERR_peek_error() == 0, "%s: errors left", public_files[_i].name);
+    oc_keyset_done(&set);
+    free(text);
+}
+END_TEST
+
+static const struct {
+    const char *name;
+    const char *prefix; /* written first */
+    size_t len;         /* of the secret; SIZE_MAX: the public key of RSA instead */
+    const char *suffix;
+    oc_alg_set_t algs; /* 0: refused */
+    const char *says;
+} secret_files[] = {
+    {"31 bytes", "", 31, "", 0, "31 bytes"},
+    {"31 bytes and a newline", "", 31, "\n", 0, "31 bytes"},
+    {"31 bytes and two newlines", "", 31, "\n\n", BIT(HS256), NULL},
+    {"32 bytes", "", 32, "", BIT(HS256), NULL},
+    {"32 bytes and a newline", "", 32, "\n", BIT(HS256), NULL},
+    {"47 bytes", "", 47, "", BIT(HS256), NULL},
+    {"47 bytes and a newline", "", 47, "\n", BIT(HS256), NULL},
+    {"48 bytes", "", 48, "", BIT(HS256) | BIT(HS384), NULL},
+    {"63 bytes and a newline", "", 63, "\n", BIT(HS256) | BIT(HS384), NULL},
+    {"64 bytes", "", 64, "", HS_ALGS, NULL},
+    {"a newline", "", 0, "\n", 0, "0 bytes"},
+    {"nothing", "", 0, "", 0, "is empty"},
+    {"PEM", "", SIZE_MAX, "", 0, "holds PEM"},
+    {"PEM after a newline", "\n", SIZE_MAX, "", 0, "holds PEM"},
+    {"PEM after a comment", "# the key of acme\n", SIZE_MAX, "", 0, "holds PEM"},
+    {"PEM after a byte order mark", "\xef\xbb\xbf", SIZE_MAX, "", 0, "holds PEM"},
+};
+
+START_TEST(secret_key_files)
+{
+    bool pem = secret_files[_i].len == SIZE_MAX;
+    char *key = pem ? test_pem_public(test_keys[TEST_RSA].pkey)
+                    : strndup(test_secret, secret_files[_i].len);
+    char *text = NULL;
+    oc_keyset_t set = {0};
+    oc_diag_t diag = {0};
+    oc_err_t err;
+
+    ck_assert_int_ge(
+        asprintf(&text, "%s%s%s", secret_files[_i].prefix, key, secret_files[_i].suffix), 0);
+    err = oc_keyset_add_secret_file(&set, scratch_file("secret", text, strlen(text)), &diag);
+    ck_assert_msg(err == (secret_files[_i].algs ? OC_OK : OC_E_CONFIG), "%s: %s, %s",
+                  secret_files[_i].name, oc_err_name(err), diag.message);
+    ck_assert_msg(oc_keyset_algs(&set) == secret_files[_i].algs, "%s: algorithms %x",
+                  secret_files[_i].name, oc_keyset_algs(&set));
+    if (secret_files[_i].says)
+        ck_assert_msg(strstr(diag.message, secret_files[_i].says) != NULL, "%s: '%s'",
+                      secret_files[_i].name, diag.message);
+    /* No secret in what may be logged. */
+    ck_assert_msg(secret_files[_i].len < 8 || !strstr(diag.message, "01234567"), "%s: '%s'",
+                  secret_files[_i].name, diag.message);
+    oc_keyset_done(&set);
+    free(key);
+    free(text);
+}
+END_TEST
+
+/* One newline, and only one, is not part of the secret. */
+START_TEST(newline_after_a_secret)
+{
+    const token_key_t bare = {NULL, test_secret, 63};
+    unsigned char signature[TOKEN_SIGNATURE_MAX];
+    size_t signature_len = token_signature("HS256", &bare, "input", 5, signature);
+
+    for (int newlines = 0; newlines < 3; newlines++) {
+        char text[70];
+        oc_keyset_t set = {0};
+
+        (void)snprintf(text, sizeof text, "%.63s%.*s", test_secret, newlines, "\n\n");
+        ck_assert_int_eq(
+            oc_keyset_add_secret_file(&set, scratch_file("secret", text, strlen(text)), NULL),
+            OC_OK);
+        ck_assert_msg(oc_key_verify(test_keyset_key(&set, TEST_SECRET), OC_ALG_HS256,
+                                    (const unsigned char *)"input", 5, signature,
+                                    signature_len) == (newlines < 2),
+                      "%d newlines", newlines);
+        oc_keyset_done(&set);
+    }
+}
+END_TEST
+
+START_TEST(files_that_cannot_be_read)
+{
+    char *long_text = calloc(1, OC_KEY_FILE_MAX + 1);
+    const char *paths[] = {scratch_path("missing"), scratch_path("."),
+                           scratch_file("long", long_text, OC_KEY_FILE_MAX + 1)};
+
+    for (size_t i = 0; i < COUNT(paths); i++) {
+        oc_keyset_t set = {0};
+        oc_diag_t diag = {0};
+
+        ck_assert_msg(oc_keyset_add_public_file(&set, paths[i], NULL, &diag) == OC_E_CONFIG, "%s",
+                      paths[i]);
+        ck_assert_msg(strstr(diag.message, paths[i]) != NULL, "'%s'", diag.message);
+        ck_assert_msg(oc_keyset_add_secret_file(&set, paths[i], NULL) == OC_E_CONFIG, "%s",
+                      paths[i]);
+        ck_assert_uint_eq(set.count, 0);
+        oc_keyset_done(&set);
+    }
+    free(long_text);
+}
+END_TEST
+
+START_TEST(a_key_id_is_given_once)
+{
+    oc_keyset_t set = {0};
+    oc_diag_t diag = {0};
+
+    test_keyset_add(&set, TEST_P256, "one");
+    test_keyset_add(&set, TEST_P256_OTHER, "One");
+    test_keyset_add(&set, TEST_P256, NULL);
+    test_keyset_add(&set, TEST_P256, NULL);
+    ck_assert_int_eq(oc_keyset_add_public_file(&set, test_key_file(TEST_P256), "one", &diag),
+                     OC_E_CONFIG);
+    ck_assert_msg(strstr(diag.message, "'one'") != NULL, "'%s'", diag.message);
+    ck_assert_uint_eq(set.count, 4);
+    oc_keyset_done(&set);
+}
+END_TEST
+
+START_TEST(so_many_keys)
+{
+    oc_keyset_t set = {0};
+    oc_diag_t diag = {0};
+    const char *path = test_key_file(TEST_ED25519);
+
+    for (int i = 0; i < OC_KEYS_MAX; i++)
+        ck_assert_int_eq(oc_keyset_add_public_file(&set, path, NULL, &diag), OC_OK);
+    ck_assert_int_eq(oc_keyset_add_public_file(&set, path, NULL, &diag), OC_E_CONFIG);
+    ck_assert_msg(strstr(diag.message, "256") != NULL, "'%s'", diag.message);
+    ck_assert_uint_eq(set.count, OC_KEYS_MAX);
+    oc_keyset_done(&set);
+    ck_assert_ptr_null(set.keys);
+}
+END_TEST
+
+#define KEYS_MAX 4
+#define END TEST_KEYS
+
+/* Each set is added in order, each key with its name; want is an index, -1 for a refusal. */
+static const struct {
+    const char *name;
+    enum test_key keys[KEYS_MAX];
+    const char *kids[KEYS_MAX];
+    oc_alg_t alg;
+    const char *kid;
+    int want;
+    oc_err_t err;
+} selections[] = {
+    {"the only key", {TEST_RSA, END}, {0}, OC_ALG_RS256, NULL, 0, OC_OK},
+    {"the only key, for a token with a kid", {TEST_RSA, END}, {0}, OC_ALG_PS512, "x", 0, OC_OK},
+    {"the only key, for an empty kid", {TEST_RSA, END}, {0}, OC_ALG_RS256, "", 0, OC_OK},
+    {"the only named key, no kid", {TEST_RSA, END}, {"a"}, OC_ALG_RS256, NULL, 0, OC_OK},
+    {"named", {TEST_RSA, END}, {"a"}, OC_ALG_RS256, "a", 0, OC_OK},
+    {"named otherwise", {TEST_RSA, END}, {"a"}, OC_ALG_RS256, "b", -1, OC_E_KEY_UNKNOWN},
+    {"named in another case", {TEST_RSA, END}, {"a"}, OC_ALG_RS256, "A", -1, OC_E_KEY_UNKNOWN},
+    {"named with more", {TEST_RSA, END}, {"a"}, OC_ALG_RS256, "ab", -1, OC_E_KEY_UNKNOWN},
+    {"named with less", {TEST_RSA, END}, {"ab"}, OC_ALG_RS256, "a", -1, OC_E_KEY_UNKNOWN},
+    {"named empty", {TEST_RSA, END}, {"a"}, OC_ALG_RS256, "", -1, OC_E_KEY_UNKNOWN},
+    {"no key of the type", {TEST_RSA, END}, {0}, OC_ALG_ES256, NULL, -1, OC_E_KEY_UNKNOWN},
+    {"no key of the curve", {TEST_P256, END}, {0}, OC_ALG_ES384, NULL, -1, OC_E_KEY_UNKNOWN},
+    {"no key", {END}, {0}, OC_ALG_RS256, NULL, -1, OC_E_KEY_UNKNOWN},
+    {"named, of another type", {TEST_RSA, END}, {"a"}, OC_ALG_ES256, "a", -1, OC_E_ALG_NOT_ALLOWED},
+    {"named, of another curve",
+     {TEST_P256, TEST_P384, END},
+     {"a", "b"},
+     OC_ALG_ES384,
+     "a",
+     -1,
+     OC_E_ALG_NOT_ALLOWED},
+    {"HMAC for the name of a public key",
+     {TEST_SECRET, TEST_RSA, END},
+     {NULL, "a"},
+     OC_ALG_HS256,
+     "a",
+     -1,
+     OC_E_ALG_NOT_ALLOWED},
+    {"second of two named",
+     {TEST_P256, TEST_P256_OTHER, END},
+     {"a", "b"},
+     OC_ALG_ES256,
+     "b",
+     1,
+     OC_OK},
+    {"first of two named",
+     {TEST_P256, TEST_P256_OTHER, END},
+     {"a", "b"},
+     OC_ALG_ES256,
+     "a",
+     0,
+     OC_OK},
+    {"two named, no kid",
+     {TEST_P256, TEST_P256_OTHER, END},
+     {"a", "b"},
+     OC_ALG_ES256,
+     NULL,
+     -1,
+     OC_E_KEY_UNKNOWN},
+    {"two unnamed, no kid",
+     {TEST_P256, TEST_P256_OTHER, END},
+     {0},
+     OC_ALG_ES256,
+     NULL,
+     -1,
+     OC_E_KEY_UNKNOWN},
+    {"two unnamed, a kid",
+     {TEST_P256, TEST_P256_OTHER, END},
+     {0},
+     OC_ALG_ES256,
+     "a",
+     -1,
+     OC_E_KEY_UNKNOWN},
+    {"one named and one not, no kid",
+     {TEST_P256, TEST_P256_OTHER, END},
+     {"a", NULL},
+     OC_ALG_ES256,
+     NULL,
+     -1,
+     OC_E_KEY_UNKNOWN},
+    {"one named and one not, another kid: the unnamed",
+     {TEST_P256, TEST_P256_OTHER, END},
+     {"a", NULL},
+     OC_ALG_ES256,
+     "b",
+     1,
+     OC_OK},
+    {"the unnamed first, then the named one that kid means",
+     {TEST_P256, TEST_P256_OTHER, END},
+     {NULL, "b"},
+     OC_ALG_ES256,
+     "b",
+     1,
+     OC_OK},
+    {"one of each type, no kid",
+     {TEST_SECRET, TEST_RSA, TEST_P256, TEST_ED25519},
+     {0},
+     OC_ALG_ES256,
+     NULL,
+     2,
+     OC_OK},
+    {"the secret among all",
+     {TEST_ED25519, TEST_RSA, TEST_P256, TEST_SECRET},
+     {0},
+     OC_ALG_HS512,
+     NULL,
+     3,
+     OC_OK},
+    {"the type decides among unnamed, whatever the kid",
+     {TEST_RSA, TEST_P256, TEST_P384, END},
+     {0},
+     OC_ALG_ES384,
+     "x",
+     2,
+     OC_OK},
+};
+
+START_TEST(selection)
+{
+    oc_keyset_t set = {0};
+    oc_key_t *key = NULL;
+    oc_diag_t diag = {0};
+    oc_err_t err;
+
+    for (size_t i = 0; i < KEYS_MAX && selections[_i].keys[i] != END; i++)
+        test_keyset_add(&set, selections[_i].keys[i], selections[_i].kids[i]);
+    err = oc_keyset_select(&set, selections[_i].alg, selections[_i].kid, &key, &diag);
+    ck_assert_msg(err == selections[_i].err, "%s: %s", selections[_i].name, oc_err_name(err));
+    ck_assert_msg((key != NULL) == (selections[_i].want >= 0), "%s", selections[_i].name);
+    if (key) {
+        EVP_PKEY *want = test_keys[selections[_i].keys[selections[_i].want]].pkey;
+
+        ck_assert_msg(want ? EVP_PKEY_eq(key->pkey, want) == 1 : key->pkey == NULL,
+                      "%s: another key", selections[_i].name);
+    }
+    oc_keyset_done(&set);
+}
+END_TEST
+
+/* Every signature under every key, said to be of every algorithm: good in one place. */
+START_TEST(who_accepts_a_signature)
+{
+    static const struct {
+        const char *alg;
+        enum test_key key;
+    } signers[] = {{"HS256", TEST_SECRET}, {"HS384", TEST_SECRET}, {"HS512", TEST_SECRET},
+                   {"RS256", TEST_RSA},    {"RS384", TEST_RSA},    {"RS512", TEST_RSA},
+                   {"PS256", TEST_RSA},    {"PS384", TEST_RSA},    {"PS512", TEST_RSA},
+                   {"ES256", TEST_P256},   {"ES384", TEST_P384},   {"ES512", TEST_P521},
+                   {"EdDSA", TEST_ED25519}};
+    static const unsigned char input[] = "header.payload";
+    unsigned char signature[TOKEN_SIGNATURE_MAX];
+    size_t len = token_signature(signers[_i].alg, &test_keys[signers[_i].key], input,
+                                 sizeof input - 1, signature);
+    oc_keyset_t set = {0};
+
+    test_keyset_add_all(&set);
+    for (int k = TEST_SECRET; k <= TEST_ED25519_OTHER; k++) {
+        oc_key_t *key = test_keyset_key(&set, (enum test_key)k);
+
+        for (int alg = OC_ALG_NONE; alg < OC_ALG_COUNT; alg++) {
+            bool want = k == (int)signers[_i].key &&
+                        strcmp(oc_alg_name((oc_alg_t)alg), signers[_i].alg) == 0;
+
+            /* Twice, and once with another input between: the contexts are used again. */
+            for (int turn = 0; turn < 3; turn++)
+                ck_assert_msg(oc_key_verify(key, (oc_alg_t)alg, input,
+                                            sizeof input - 1 - (turn == 1), signature,
+                                            len) == (want && turn != 1),
+                              "signed with %s, checked as %s by key %d, turn %d", signers[_i].alg,
+                              oc_alg_name((oc_alg_t)alg), k, turn);
+            ck_assert_uint_eq(ERR_peek_error(), 0);
+        }
+    }
+    oc_keyset_done(&set);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *tcase = tcase_create("key");
+
+    tcase_add_unchecked_fixture(tcase, make, unmake);
+    unit_add_table(tcase, algorithm_names, names);
+    tcase_add_test(tcase, unknown_algorithms_are_none);
+    unit_add_table(tcase, public_key_files, public_files);
+    unit_add_table(tcase, secret_key_files, secret_files);
+    tcase_add_test(tcase, newline_after_a_secret);
+    tcase_add_test(tcase, files_that_cannot_be_read);
+    tcase_add_test(tcase, a_key_id_is_given_once);
+    tcase_add_test(tcase, so_many_keys);
+    unit_add_table(tcase, selection, selections);
+    tcase_add_loop_test(tcase, who_accepts_a_signature, 0, OC_ALG_COUNT - 1);
+    return unit_run("key", tcase);
+}
