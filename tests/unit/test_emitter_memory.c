@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* Every allocation of the library failed once (linked with --wrap for each of them). */
 #include <cJSON.h>
-#include <check.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <orgcast/recorder.h>
+
+#include "unit.h"
 
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
@@ -129,17 +130,9 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("emitter memory");
-    TCase *tcase = tcase_create("memory");
-    SRunner *runner;
-    int failed;
+    TCase *tcase = tcase_create("emitter memory");
 
     tcase_add_test(tcase, an_emit_fails_whole);
     tcase_add_test(tcase, an_open_fails_whole);
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run("emitter memory", tcase);
 }

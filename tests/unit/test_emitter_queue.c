@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +6,7 @@
 #include "backoff.h"
 #include "delivery.h"
 #include "queue.h"
+#include "unit.h"
 
 #define WINDOW 100
 #define REPORTS_MAX 64
@@ -253,7 +253,7 @@ START_TEST(each_event_has_one_report)
         (void)put(&delivery, name);
     for (int i = 0; i < 6; i++)
         oc_delivery_next(&delivery, WINDOW)->mid = i + 1;
-    for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
+    for (size_t i = 0; i < COUNT(answers); i++) {
         ck_assert(oc_delivery_answered(&delivery, answers[i].mid, answers[i].reason_code, 0));
         ck_assert(!oc_delivery_answered(&delivery, answers[i].mid, answers[i].reason_code, 0));
     }
@@ -363,7 +363,7 @@ START_TEST(backoff_doubles_up_to_its_maximum)
 
     for (uint64_t random = 0; random < 5000; random += 7) {
         oc_backoff_reset(&backoff, 200, 3000);
-        for (size_t i = 0; i < sizeof nominal_ms / sizeof *nominal_ms; i++) {
+        for (size_t i = 0; i < COUNT(nominal_ms); i++) {
             int64_t pause_ms = oc_backoff_pause_ms(&backoff, random);
 
             ck_assert_msg(pause_ms >= nominal_ms[i] / 2 && pause_ms <= nominal_ms[i],
@@ -382,10 +382,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("emitter queue");
-    TCase *tcase = tcase_create("queue");
-    SRunner *runner;
-    int failed;
+    TCase *tcase = tcase_create("emitter queue");
 
     tcase_add_test(tcase, an_item_holds_copies);
     tcase_add_test(tcase, full_counts_what_is_in_flight);
@@ -399,10 +396,5 @@ int main(void)
     tcase_add_test(tcase, only_a_hungry_worker_is_woken);
     tcase_add_test(tcase, flush_and_close);
     tcase_add_test(tcase, backoff_doubles_up_to_its_maximum);
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run("emitter queue", tcase);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include <check.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "unit.h"
 #include "uuid7.h"
 
 #define NOW_MS INT64_C(1795514400123)
@@ -99,19 +99,11 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("uuid7");
     TCase *tcase = tcase_create("uuid7");
-    SRunner *runner;
-    int failed;
 
     tcase_add_test(tcase, layout);
     tcase_add_test(tcase, rises_whatever_the_clock_does);
     tcase_add_test(tcase, neighbours_are_far_apart);
     tcase_add_test(tcase, threads_never_share_one);
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run("uuid7", tcase);
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include <cJSON.h>
-#include <check.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "clock.h"
 #include "encode.h"
+#include "unit.h"
 
 #define ID "01938c9e-0000-7000-8000-000000000001"
 #define NOW "2026-11-24T10:00:00.123Z"
@@ -114,7 +114,7 @@ START_TEST(previous_holds_what_changed)
          "{\"invoiceNumber\":\"1\",\"amount\":\"-2\",\"currency\":\"USD\",\"status\":\"SENT\"}"},
     };
 
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < COUNT(cases); i++) {
         orgcast_invoice_event_t event = invoice;
         char *json;
         char *shown = NULL;
@@ -150,7 +150,7 @@ START_TEST(amounts_come_back_byte_for_byte)
         "123456789012345678",
     };
 
-    for (size_t i = 0; i < sizeof amounts / sizeof *amounts; i++) {
+    for (size_t i = 0; i < COUNT(amounts); i++) {
         orgcast_invoice_event_t event = invoice;
         char *json;
         json_t *root;
@@ -177,7 +177,7 @@ START_TEST(text_comes_back_byte_for_byte)
         "\\u0000 \\n",
     };
 
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+    for (size_t i = 0; i < COUNT(texts); i++) {
         const orgcast_notification_event_t notification = {
             .organization_id = "caf\xc3\xa9",
             .notification_id = "\"n\\4\"",
@@ -268,7 +268,7 @@ START_TEST(times)
         {253402300799999, "9999-12-31T23:59:59.999Z"},
     };
 
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < COUNT(cases); i++) {
         char text[OC_TIME_TEXT_LEN];
 
         oc_time_format(cases[i].unix_ms, text);
@@ -279,10 +279,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("encode");
     TCase *tcase = tcase_create("encode");
-    SRunner *runner;
-    int failed;
 
     tcase_add_test(tcase, an_invoice_reads_as_documented);
     tcase_add_test(tcase, a_notification_reads_as_documented);
@@ -291,10 +288,5 @@ int main(void)
     tcase_add_test(tcase, text_comes_back_byte_for_byte);
     tcase_add_test(tcase, out_of_memory);
     tcase_add_test(tcase, times);
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run("encode", tcase);
 }

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "event.h"
+#include "unit.h"
 
 #define A10 "aaaaaaaaaa"
 #define A50 A10 A10 A10 A10 A10
@@ -47,7 +46,7 @@ static void run(const char *field, const text_case_t *cases, size_t count, check
                       "%s '%s': the message is '%s'", field, shown, diag.message);
     }
 }
-#define RUN(field, cases, check) run(field, cases, sizeof(cases) / sizeof *(cases), check)
+#define RUN(field, cases, check) run(field, cases, COUNT(cases), check)
 
 static orgcast_err_t check_invoice(const orgcast_invoice_event_t *event, orgcast_diag_t *diag)
 {
@@ -129,7 +128,7 @@ START_TEST(ids)
     RUN("invoiceId", dollar_entity, invoice_id);
     RUN("notificationId", cases, notification_id);
     /* Here the same id is optional. */
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < COUNT(cases); i++) {
         text_case_t optional = {cases[i].text, cases[i].valid || !cases[i].text};
 
         run("invoiceId", &optional, 1, notification_invoice);
@@ -284,7 +283,7 @@ START_TEST(enums)
     } statuses[] = {{-1, false}, {0, false}, {1, true}, {6, true}, {7, false}, {1000, false}},
       types[] = {{-1, false}, {0, false}, {1, true}, {7, true}, {8, false}, {9, false}};
 
-    for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++) {
+    for (size_t i = 0; i < COUNT(statuses); i++) {
         orgcast_invoice_event_t event = invoice;
         orgcast_diag_t diag = {0};
         orgcast_err_t err;
@@ -295,7 +294,7 @@ START_TEST(enums)
         ck_assert_msg(statuses[i].valid || strncmp(diag.message, "status", 6) == 0, "status %d: %s",
                       statuses[i].value, diag.message);
     }
-    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+    for (size_t i = 0; i < COUNT(types); i++) {
         orgcast_err_t err =
             orgcast_event_check_invoice((orgcast_event_type_t)types[i].value, &invoice, NULL);
 
@@ -326,13 +325,13 @@ START_TEST(previous_values)
         ck_assert_msg((orgcast_event_check_invoice((orgcast_event_type_t)type, &event, NULL) ==
                        ORGCAST_OK) == (type == ORGCAST_EVENT_INVOICE_UPDATED),
                       "type %d", type);
-    for (size_t i = 0; i < sizeof amount_cases / sizeof *amount_cases; i++) {
+    for (size_t i = 0; i < COUNT(amount_cases); i++) {
         previous.amount = amount_cases[i].text;
         ck_assert_msg((check_invoice(&event, NULL) == ORGCAST_OK) == amount_cases[i].valid,
                       "previous.amount '%s'", amount_cases[i].text);
     }
     previous.amount = NULL;
-    for (size_t i = 0; i < sizeof currency_cases / sizeof *currency_cases; i++) {
+    for (size_t i = 0; i < COUNT(currency_cases); i++) {
         previous.currency = currency_cases[i].text;
         ck_assert_msg((check_invoice(&event, NULL) == ORGCAST_OK) == currency_cases[i].valid,
                       "previous.currency '%s'", currency_cases[i].text);
@@ -367,7 +366,7 @@ START_TEST(names_and_topics)
          "org/acme/invoices/notification/n-4"},
     };
 
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < COUNT(cases); i++) {
         oc_event_t event = {.type = cases[i].type};
         char topic[OC_EVENT_TOPIC_LEN];
 
@@ -422,7 +421,7 @@ START_TEST(sources)
         {A50 A50 A50 A50 A50 "aaaaaaa", false},
     };
 
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+    for (size_t i = 0; i < COUNT(cases); i++)
         ck_assert_msg(oc_event_source_valid(cases[i].text) == cases[i].valid, "'%s'",
                       cases[i].text);
 }
@@ -430,10 +429,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("event");
     TCase *tcase = tcase_create("event");
-    SRunner *runner;
-    int failed;
 
     tcase_add_test(tcase, ids);
     tcase_add_test(tcase, amounts);
@@ -445,10 +441,5 @@ int main(void)
     tcase_add_test(tcase, names_and_topics);
     tcase_add_test(tcase, longest_topic_fits);
     tcase_add_test(tcase, sources);
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run("event", tcase);
 }

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Links the shared library: what an application's unit test would see. */
-#include <check.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <orgcast/recorder.h>
+
+#include "unit.h"
 
 #define THREADS 4
 #define PER_THREAD 500
@@ -64,7 +65,7 @@ START_TEST(every_emit_function_records_its_type)
         {orgcast_emit_invoice_cancelled, ORGCAST_EVENT_INVOICE_CANCELLED, "cancelled"},
         {orgcast_emit_invoice_deleted, ORGCAST_EVENT_INVOICE_DELETED, "deleted"},
     };
-    size_t count = sizeof cases / sizeof *cases;
+    size_t count = COUNT(cases);
     orgcast_emitter_options_t options = {.source = "/billing"};
     orgcast_emitter_t *emitter = open_recorder(&options);
     orgcast_receipt_t receipt;
@@ -121,7 +122,7 @@ START_TEST(emits_can_be_made_to_fail)
     static const orgcast_err_t errors[] = {ORGCAST_E_FULL, ORGCAST_E_IO, ORGCAST_E_CLOSED};
     orgcast_emitter_t *emitter = open_recorder(NULL);
 
-    for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
+    for (size_t i = 0; i < COUNT(errors); i++) {
         orgcast_recorder_fail(emitter, errors[i]);
         ck_assert_int_eq(orgcast_emit_invoice_paid(emitter, &invoice, NULL), errors[i]);
     }
@@ -258,7 +259,7 @@ START_TEST(names_of_errors)
     static const char *const names[] = {"ok", "invalid", "nomem",  "full",
                                         "io", "timeout", "closed", "token"};
 
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    for (size_t i = 0; i < COUNT(names); i++)
         ck_assert_str_eq(orgcast_err_name((orgcast_err_t)i), names[i]);
     ck_assert_str_eq(orgcast_err_name((orgcast_err_t)8), "unknown");
     ck_assert_ptr_nonnull(strchr(orgcast_version(), '.'));
@@ -267,10 +268,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("recorder");
     TCase *tcase = tcase_create("recorder");
-    SRunner *runner;
-    int failed;
 
     tcase_add_test(tcase, every_emit_function_records_its_type);
     tcase_add_test(tcase, what_is_invalid_is_not_recorded);
@@ -281,10 +279,5 @@ int main(void)
     tcase_add_test(tcase, a_real_emitter_is_no_recorder);
     tcase_add_test(tcase, bad_arguments);
     tcase_add_test(tcase, names_of_errors);
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run("recorder", tcase);
 }
