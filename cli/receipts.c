@@ -108,7 +108,7 @@ static void remove_receipt(cli_receipts_t *receipts, const struct cli_receipt *r
 {
     struct cli_receipt **link = &receipts->first;
 
-    while (*link != receipt)
+    while (*link && *link != receipt)
         link = &(*link)->next;
     *link = receipt->next;
     if (!*link)

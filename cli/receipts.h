@@ -37,7 +37,7 @@ bool cli_receipts_init(cli_receipts_t *receipts, cli_receipts_style_t style, boo
 void cli_receipts_done(cli_receipts_t *receipts);
 
 /* An emit has succeeded. */
-void cli_receipts_emitted(cli_receipts_t *receipts, const orgcast_receipt_t *receipt,
+void cli_receipts_emitted(cli_receipts_t *receipts, const orgcast_receipt_t *emitted,
                           const cli_event_t *event);
 
 /* For orgcast_emitter_options_t, whose context is the cli_receipts_t. */
