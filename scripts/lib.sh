@@ -11,7 +11,8 @@ readonly ROOT
 PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
 export PATH
 
-say() { printf '%s\n' "$*"; }
+# say LINE...
+say() { printf '%s\n' "$@"; }
 warn() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 die() { warn "$@"; exit 1; }
 has() { command -v "$1" >/dev/null 2>&1; }
