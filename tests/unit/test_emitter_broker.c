@@ -582,7 +582,7 @@ static const struct {
     {{PEER_BYTES("\x20\x05\x00\x00\x02\x24\x00"), PEER_CLOSE},
      "refused: the broker takes QoS 0 only"},
     {{PEER_BYTES("HTTP/1.1 400 Bad Request\r\n\r\n"), PEER_CLOSE}, "connection lost: "},
-    {{PEER_CLOSE}, "connection lost: "},
+    {{PEER_BYTES(""), PEER_CLOSE}, "connection lost: "},
 };
 
 /* It comes back after each of them, and delivers. */
@@ -918,6 +918,13 @@ START_TEST(tls_to_a_listener_without)
     broker_done(&broker);
 }
 END_TEST
+
+/* libmosquitto 2.0.11 unlocks a mutex that it does not hold when the broker sends a DISCONNECT. */
+__attribute__((visibility("default"))) const char *__tsan_default_suppressions(void);
+const char *__tsan_default_suppressions(void)
+{
+    return "mutex:libmosquitto.so\n";
+}
 
 int main(void)
 {
