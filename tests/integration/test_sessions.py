@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Client ids and sessions: takeover, persistence, restart, SIGHUP, and what a reused slot must not inherit."""
+"""Client ids and sessions: takeover, persistence, restart, SIGHUP, and what nobody may inherit."""
 
 import itertools
 import re
