@@ -29,14 +29,14 @@ static const struct {
     const char *name;
     const char *org;
     const char *scope;
-} whos[WHOS] = {
-    [READER] = {"reader", "acme", "read"},
-    [BOTH] = {"both", "both", "read publish"},
-    [SERVICE] = {"service", NULL, "read publish any"},
-    [SERVICE_READER] = {"service reader", NULL, "read any"},
-    [ADMIN] = {"admin", "acme", "read admin"},
-    [SERVICE_ADMIN] = {"service admin", NULL, "read any admin"},
-    [NO_SUBSCRIBE] = {"no subscribe", "acme", "publish"},
+} whos[] = {
+    {"reader", "acme", "read"},
+    {"both", "both", "read publish"},
+    {"service", NULL, "read publish any"},
+    {"service reader", NULL, "read any"},
+    {"admin", "acme", "read admin"},
+    {"service admin", NULL, "read any admin"},
+    {"no subscribe", "acme", "publish"},
 };
 
 static oc_identity_t *identities[WHOS];
@@ -83,12 +83,11 @@ enum action {
     SUBSCRIBE_SHARED, /* with shared subscriptions allowed */
     PUBLISH,
     RETAIN,
-    DELIVER,
-    ACTIONS
+    DELIVER
 };
 
-static const char *const actions[ACTIONS] = {"subscribe", "subscribe where shared is allowed",
-                                             "publish", "publish retained", "deliver"};
+static const char *const actions[] = {"subscribe", "subscribe where shared is allowed", "publish",
+                                      "publish retained", "deliver"};
 
 static oc_err_t decide(enum who who, enum action action, const char *topic, int64_t now_s)
 {
@@ -103,8 +102,6 @@ static oc_err_t decide(enum who who, enum action action, const char *topic, int6
         return oc_acl_publish(&rules, identities[who], topic, action == RETAIN, now_s);
     case DELIVER:
         return oc_acl_deliver(&rules, identities[who], topic, now_s);
-    case ACTIONS:
-        break;
     }
     return OC_E_INTERNAL;
 }

@@ -231,7 +231,8 @@ START_TEST(identities)
     ck_assert_msg(identity->deadline_s == 2030, "%s: deadline", accepted[_i].name);
     for (size_t i = 0; i < identity->org_count; i++) {
         ck_assert_uint_eq(identity->orgs[i].len, strlen(identity->orgs[i].id));
-        strcat(strcat(orgs, identity->orgs[i].id), " ");
+        unit_append(orgs, sizeof orgs, identity->orgs[i].id);
+        unit_append(orgs, sizeof orgs, " ");
     }
     ck_assert_msg(strcmp(orgs, accepted[_i].orgs) == 0, "%s: '%s'", accepted[_i].name, orgs);
     ck_assert_msg(((identity->may_publish ? PUBLISH : 0) |
@@ -414,7 +415,7 @@ START_TEST(membership)
             char id[8] = "";
 
             for (int len = 1 + rand_r(&seed) % 4; len > 0; len--)
-                strcat(id, rand_r(&seed) % 2 ? "a" : "b");
+                unit_append(id, sizeof id, rand_r(&seed) % 2 ? "a" : "b");
             json_array_append_new(orgs, json_string(id));
         }
         ck_assert_int_eq(oc_identity_from_claims(&rules, claims, NOW_S, &identity, NULL), OC_OK);

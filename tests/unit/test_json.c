@@ -138,12 +138,15 @@ END_TEST
 /* {"a":[[…]]} or {"a":{"a":…}} of so many levels. */
 static char *nested(int levels, bool objects)
 {
-    char *text = calloc(1, (size_t)levels * 8 + 16);
+    char *text = NULL;
+    size_t len = 0;
+    FILE *out = open_memstream(&text, &len);
 
     for (int i = 0; i < levels; i++)
-        strcat(text, i == 0 || objects ? i == levels - 1 ? "{" : "{\"a\":" : "[");
+        fputs(i == 0 || objects ? i == levels - 1 ? "{" : "{\"a\":" : "[", out);
     for (int i = levels - 1; i >= 0; i--)
-        strcat(text, i == 0 || objects ? "}" : "]");
+        fputs(i == 0 || objects ? "}" : "]", out);
+    ck_assert_int_eq(fclose(out), 0);
     return text;
 }
 
@@ -175,8 +178,8 @@ START_TEST(width_is_no_depth)
     json_t *json = NULL;
 
     for (int i = 0; i < 100; i++)
-        strcat(text, i ? ",[{}]" : "[{}]");
-    strcat(text, "]}");
+        unit_append(text, sizeof text, i ? ",[{}]" : "[{}]");
+    unit_append(text, sizeof text, "]}");
     ck_assert_int_eq(oc_json_load(text, strlen(text), &json, NULL), OC_OK);
     json_decref(json);
 }
@@ -236,6 +239,45 @@ START_TEST(pointer_vectors)
 }
 END_TEST
 
+START_TEST(pointer_length)
+{
+    char pointer[OC_JSON_POINTER_MAX + 2] = "/";
+    json_t *document = json_object();
+
+    memset(pointer + 1, 'a', OC_JSON_POINTER_MAX - 1);
+    json_object_set_new(document, pointer + 1, json_true());
+    ck_assert(oc_json_pointer_valid(pointer));
+    ck_assert(json_is_true(oc_json_pointer_get(document, pointer)));
+
+    pointer[OC_JSON_POINTER_MAX] = 'a';
+    json_object_set_new(document, pointer + 1, json_true());
+    ck_assert(!oc_json_pointer_valid(pointer));
+    ck_assert_ptr_null(oc_json_pointer_get(document, pointer));
+    json_decref(document);
+}
+END_TEST
+
+/* What others set before the guard is what they find after it; what it does between is in test_oom.c. */
+START_TEST(guard_leaves_no_trace)
+{
+    json_malloc_t before, between, after;
+    json_free_t free_before, free_after;
+
+    json_get_alloc_funcs(&before, &free_before);
+    oc_json_guard_remove();
+    oc_json_guard_install();
+    oc_json_guard_install();
+    json_get_alloc_funcs(&between, NULL);
+    ck_assert(between != before);
+    oc_json_guard_remove();
+    json_get_alloc_funcs(&after, NULL);
+    ck_assert(after == between);
+    oc_json_guard_remove();
+    json_get_alloc_funcs(&after, &free_after);
+    ck_assert(after == before && free_after == free_before);
+}
+END_TEST
+
 START_TEST(pointer_borrows)
 {
     json_t *document = json_pack("{s:[i]}", "a", 7);
@@ -259,6 +301,8 @@ int main(void)
     tcase_add_test(tcase, width_is_no_depth);
     unit_add_table(tcase, pointer_syntax, pointers);
     tcase_add_test(tcase, pointer_vectors);
+    tcase_add_test(tcase, pointer_length);
+    tcase_add_test(tcase, guard_leaves_no_trace);
     tcase_add_test(tcase, pointer_borrows);
     return unit_run("json", tcase);
 }

@@ -45,7 +45,8 @@ static oc_identity_t *identity_of(const char *subject, int64_t deadline_s)
     return identity;
 }
 
-static oc_session_t *bind(int client, const char *id, const char *subject, int64_t deadline_s)
+static oc_session_t *bind_client(int client, const char *id, const char *subject,
+                                 int64_t deadline_s)
 {
     oc_session_t *session = NULL;
 
@@ -92,8 +93,8 @@ END_TEST
 /* BASIC_AUTH of the new client comes before DISCONNECT of the old. */
 START_TEST(takeover)
 {
-    oc_session_t *old = bind(1, "tab", "ann", 100);
-    oc_session_t *new = bind(2, "tab", "ann", 200);
+    oc_session_t *old = bind_client(1, "tab", "ann", 100);
+    oc_session_t *new = bind_client(2, "tab", "ann", 200);
 
     ck_assert_uint_eq(oc_sessions_count(sessions), 2);
     ck_assert_ptr_eq(find(1, "tab"), old);
@@ -118,15 +119,15 @@ START_TEST(address_used_again)
 {
     oc_session_t *session;
 
-    bind(1, "first", "ann", 100);
-    session = bind(1, "second", "bob", 100);
+    bind_client(1, "first", "ann", 100);
+    session = bind_client(1, "second", "bob", 100);
     ck_assert_uint_eq(oc_sessions_count(sessions), 1);
     ck_assert_ptr_null(find(1, "first"));
     ck_assert_ptr_null(oc_sessions_find_id(sessions, "first"));
     ck_assert_ptr_eq(find(1, "second"), session);
 
     /* And to one with the same id, whose predecessor was current. */
-    session = bind(1, "second", "cem", 100);
+    session = bind_client(1, "second", "cem", 100);
     ck_assert_uint_eq(oc_sessions_count(sessions), 1);
     ck_assert_ptr_eq(find(1, "second"), session);
     ck_assert_ptr_eq(oc_sessions_find_id(sessions, "second"), session);
@@ -140,7 +141,7 @@ START_TEST(dropping_and_disconnecting_nobody)
     oc_sessions_disconnected(sessions, &clients[1], 10);
     oc_sessions_release_id(sessions, "tab");
     ck_assert_ptr_null(oc_sessions_next_expired(sessions, INT64_MAX));
-    bind(1, "tab", "ann", 100);
+    bind_client(1, "tab", "ann", 100);
     oc_sessions_drop(sessions, &clients[2]);
     oc_sessions_disconnected(sessions, &clients[2], 10);
     ck_assert(oc_session_connected(find(1, "tab")));
@@ -163,7 +164,7 @@ static const struct {
 /* The Will comes after DISCONNECT. */
 START_TEST(a_session_outlives_its_connection)
 {
-    bind(1, "tab", "ann", graces[_i].deadline_s);
+    bind_client(1, "tab", "ann", graces[_i].deadline_s);
     if (graces[_i].gone_s >= graces[_i].deadline_s)
         ck_assert_ptr_eq(oc_sessions_next_expired(sessions, graces[_i].deadline_s), find(1, "tab"));
     oc_sessions_disconnected(sessions, &clients[1], graces[_i].gone_s);
@@ -181,10 +182,10 @@ END_TEST
 
 START_TEST(expiry_is_told_once)
 {
-    oc_session_t *late = bind(1, "late", "ann", 200);
-    oc_session_t *early = bind(2, "early", "ann", 100);
+    oc_session_t *late = bind_client(1, "late", "ann", 200);
+    oc_session_t *early = bind_client(2, "early", "ann", 100);
 
-    bind(3, "never", "ann", 1000);
+    bind_client(3, "never", "ann", 1000);
     ck_assert_ptr_null(oc_sessions_next_expired(sessions, 99));
     ck_assert_ptr_eq(oc_sessions_next_expired(sessions, 100), early);
     ck_assert_ptr_null(oc_sessions_next_expired(sessions, 100));
@@ -223,7 +224,7 @@ static const struct {
 
 START_TEST(client_id_in_use)
 {
-    bind(1, "tab", "ann", 100);
+    bind_client(1, "tab", "ann", 100);
     if (holders[_i].disconnected)
         oc_sessions_disconnected(sessions, &clients[1], 40);
     if (holders[_i].released)
@@ -236,7 +237,7 @@ END_TEST
 
 START_TEST(released)
 {
-    oc_session_t *session = bind(1, "tab", "ann", 100);
+    oc_session_t *session = bind_client(1, "tab", "ann", 100);
 
     oc_sessions_release_id(sessions, "other");
     ck_assert(oc_session_current(session));
@@ -380,7 +381,7 @@ START_TEST(against_a_model)
                            .subject = rand_r(&seed) % (int)COUNT(subjects),
                            .deadline_s = now_s + 1 + rand_r(&seed) % 300};
             m->due_s = m->deadline_s;
-            m->session = bind(c, id_texts[id], subjects[m->subject], m->deadline_s);
+            m->session = bind_client(c, id_texts[id], subjects[m->subject], m->deadline_s);
             break;
         case 3:
         case 4:

@@ -382,7 +382,8 @@ START_TEST(organization_id_lengths)
     ck_assert(oc_org_id_valid(id, OC_ORG_ID_MAX));
     ck_assert(!oc_org_id_valid(id, OC_ORG_ID_MAX + 1));
     /* 128 bytes, not characters; and the last may not be half of one. */
-    memcpy(id + OC_ORG_ID_MAX - 1, "\xc3\xa4", 2);
+    id[OC_ORG_ID_MAX - 1] = '\xc3';
+    id[OC_ORG_ID_MAX] = '\xa4';
     ck_assert(!oc_org_id_valid(id, OC_ORG_ID_MAX));
     ck_assert(!oc_org_id_valid("a\0b", 3));
 }

@@ -22,6 +22,7 @@ static const char *const texts[LEVELS] = {"a", "b", "", "$c", "+", "#", "{org}"}
 
 #define TOPIC_LEVELS (DOLLAR + 1)
 #define DEPTH 5
+#define TEXT_MAX 64
 
 typedef struct path {
     int count;
@@ -29,14 +30,16 @@ typedef struct path {
 } path_t;
 
 static path_t universe[1364 + 1];
-static char universe_texts[1364 + 1][32];
+static char universe_texts[1364 + 1][TEXT_MAX];
 static int universe_count;
 
-static void write_path(const path_t *path, char *out)
+static void write_path(const path_t *path, char out[static TEXT_MAX])
 {
     *out = '\0';
-    for (int i = 0; i < path->count; i++)
-        strcat(strcat(out, i ? "/" : ""), texts[path->levels[i]]);
+    for (int i = 0; i < path->count; i++) {
+        unit_append(out, TEXT_MAX, i ? "/" : "");
+        unit_append(out, TEXT_MAX, texts[path->levels[i]]);
+    }
 }
 
 /* Every topic of one to DEPTH levels; the empty text is none. */
@@ -136,7 +139,7 @@ static path_t random_filter(unsigned *seed, const path_t *template)
     return path;
 }
 
-static oc_template_t make(const path_t *path, char *text)
+static oc_template_t make(const path_t *path, char text[static TEXT_MAX])
 {
     oc_template_t template;
 
@@ -151,7 +154,7 @@ START_TEST(topics)
 
     for (int round = 0; round < 500; round++) {
         path_t path = random_template(&seed);
-        char text[64];
+        char text[TEXT_MAX];
         oc_template_t template = make(&path, text);
 
         for (int i = 0; i < universe_count; i++) {
@@ -180,8 +183,8 @@ START_TEST(filters)
     for (int round = 0; round < 20000; round++) {
         path_t template_path = random_template(&seed);
         path_t filter_path = random_filter(&seed, &template_path);
-        char template_text[64];
-        char filter[64];
+        char template_text[TEXT_MAX];
+        char filter[TEXT_MAX];
         oc_template_t template = make(&template_path, template_text);
         oc_slice_t org = {"", 0};
         int org_at = 0;

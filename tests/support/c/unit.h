@@ -5,7 +5,9 @@
 /* What each unit test program ends with. */
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define COUNT(table) (sizeof(table) / sizeof(table)[0])
 
@@ -18,6 +20,14 @@
         if (!(condition))                                                                          \
             ck_abort_msg(__VA_ARGS__);                                                             \
     } while (0)
+
+/* Add to a text of at most cap bytes. */
+static inline void unit_append(char *text, size_t cap, const char *more)
+{
+    size_t len = strlen(text);
+
+    (void)snprintf(text + len, cap - len, "%s", more);
+}
 
 /* Run the one case as a suite of its name; what main() returns. */
 static inline int unit_run(const char *name, TCase *tcase)
