@@ -145,6 +145,16 @@ oc_item_t *oc_delivery_next(oc_delivery_t *delivery, size_t window)
     return item;
 }
 
+bool oc_delivery_in_flight(oc_delivery_t *delivery)
+{
+    bool in_flight;
+
+    lock(delivery);
+    in_flight = delivery->queue.in_flight > 0;
+    unlock(delivery);
+    return in_flight;
+}
+
 /* Take the item out, report it, free it. Called with the lock, which it releases for the report:
  * the report may emit, and the place in the queue is free by then. */
 static void finish(oc_delivery_t *delivery, oc_item_t *item, orgcast_delivery_status_t status,

@@ -49,6 +49,7 @@ void oc_delivery_stats(oc_delivery_t *delivery, orgcast_emitter_stats_t *ret_sta
 
 /* The next event to publish, borrowed until it is answered; NULL: none, or the window is closed. */
 oc_item_t *oc_delivery_next(oc_delivery_t *delivery, size_t window);
+bool oc_delivery_in_flight(oc_delivery_t *delivery);
 /* A PUBACK. False: nothing is in flight under that packet id. */
 bool oc_delivery_answered(oc_delivery_t *delivery, int mid, int reason_code, int64_t now_ms);
 /* An event that the broker has said it would not take; it is in flight. */

@@ -260,7 +260,7 @@ static void work(oc_link_t *link, int sock, short events)
         mosquitto_log_callback_set(link->client, NULL);
 }
 
-bool oc_link_step(oc_link_t *link, int wake_fd, int64_t now_ms)
+bool oc_link_step(oc_link_t *link, int wake_fd, int64_t now_ms, int64_t until_ms)
 {
     int64_t timeout_ms = HOUSEKEEPING_MS;
     struct pollfd fds[2];
@@ -269,14 +269,14 @@ bool oc_link_step(oc_link_t *link, int wake_fd, int64_t now_ms)
     if (link->state == OC_LINK_DOWN)
         return false;
     sock = mosquitto_socket(link->client);
-    if (link->state == OC_LINK_CONNECTING) {
-        if (now_ms >= link->deadline_ms) {
-            go_down(link, "cannot connect", "no answer in time");
-            return false;
-        }
-        if (link->deadline_ms - now_ms < timeout_ms)
-            timeout_ms = link->deadline_ms - now_ms;
+    if (link->state == OC_LINK_CONNECTING && now_ms >= link->deadline_ms) {
+        go_down(link, "cannot connect", "no answer in time");
+        return false;
     }
+    if (link->state == OC_LINK_CONNECTING && until_ms > link->deadline_ms)
+        until_ms = link->deadline_ms;
+    if (until_ms - now_ms < timeout_ms)
+        timeout_ms = until_ms > now_ms ? until_ms - now_ms : 0;
     fds[0] = (struct pollfd){.fd = sock, .events = POLLIN};
     fds[1] = (struct pollfd){.fd = wake_fd, .events = POLLIN};
     if (mosquitto_want_write(link->client) || !link->tcp_up)

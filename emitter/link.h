@@ -47,8 +47,8 @@ void oc_link_open(oc_link_t *link, const oc_settings_t *settings, const char *to
                   void *context);
 
 /* Sleep until there is something to do, then do it; false once the link is down. Returns early, and
- * true, when wake_fd is readable. */
-bool oc_link_step(oc_link_t *link, int wake_fd, int64_t now_ms);
+ * true, when wake_fd is readable or until_ms has come. */
+bool oc_link_step(oc_link_t *link, int wake_fd, int64_t now_ms, int64_t until_ms);
 
 /* The broker would not take this event, by the limits it gave in its CONNACK. */
 #define OC_LINK_TOO_LARGE 0x95

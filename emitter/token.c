@@ -6,9 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "b64url.h"
 #include "copy.h"
 #include "fail.h"
 #include "file.h"
+#include "json.h"
 #include "mem.h"
 #include "mint.h"
 #include "uuid7.h"
@@ -16,6 +18,7 @@
 #define KEY_FILE_MAX ((size_t)64 * 1024)
 #define DEFAULT_LIFETIME_S 300
 #define LIFETIME_MAX_S ((int64_t)366 * 24 * 3600)
+#define EXPIRES_MAX_S 1e15 /* far below what an int64_t of milliseconds holds */
 #define SCOPE_PUBLISH "invoices:publish"
 #define SCOPE_ANY_ORG SCOPE_PUBLISH " orgcast:any-org"
 
@@ -196,6 +199,37 @@ orgcast_err_t oc_token_source_get(const oc_token_source_t *source, int64_t now_s
     }
     *ret_token = token;
     return ORGCAST_OK;
+}
+
+static int64_t read_expiry(const char *claims_text, size_t claims_len)
+{
+    OC_CLEANUP(oc_json_decrefp) json_t *claims = NULL;
+    double expires_s;
+
+    if (oc_json_load(claims_text, claims_len, &claims, NULL) != OC_OK)
+        return 0;
+    expires_s = json_number_value(json_object_get(claims, "exp"));
+    return expires_s > 0 && expires_s < EXPIRES_MAX_S ? (int64_t)expires_s : 0;
+}
+
+int64_t oc_token_expires_s(const char *token)
+{
+    OC_CLEANUP(oc_freep) unsigned char *claims_text = NULL;
+    const char *begin = token ? strchr(token, '.') : NULL;
+    const char *end = begin ? strchr(begin + 1, '.') : NULL;
+    size_t encoded_len;
+    size_t claims_cap;
+    size_t claims_len = 0;
+
+    if (!end)
+        return 0;
+    begin++;
+    encoded_len = (size_t)(end - begin);
+    claims_cap = OC_B64URL_DECODED_MAX(encoded_len);
+    claims_text = malloc(claims_cap);
+    if (!claims_text || !oc_b64url_decode(begin, encoded_len, claims_text, claims_cap, &claims_len))
+        return 0;
+    return read_expiry((const char *)claims_text, claims_len);
 }
 
 void oc_token_free(char *token)

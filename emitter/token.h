@@ -40,6 +40,10 @@ void oc_token_source_done(oc_token_source_t *source);
 ORGCAST_MUST_CHECK orgcast_err_t oc_token_source_get(const oc_token_source_t *source, int64_t now_s,
                                                      char **ret_token, orgcast_diag_t *diag);
 
+/* When the token ends (RFC 7519 §4.1.4), by its own word: the signature is not looked at. 0: no JWT,
+ * or it does not say. NULL is accepted. */
+int64_t oc_token_expires_s(const char *token);
+
 /* Wipes it first. NULL is accepted. */
 void oc_token_free(char *token);
 

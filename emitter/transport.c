@@ -20,6 +20,10 @@
 
 /* A connection that held this long was a good one: the next pause is short again. */
 #define STABLE_MS 5000
+/* A token is renewed this long before it ends, or after four fifths of a short life: what reaches the
+ * broker when the token has ended is refused. */
+#define RENEW_BEFORE_MS 10000
+#define RENEW_LIFE_PARTS 5
 #define IPV4_WILDCARD "0.0.0.0"
 
 struct oc_transport {
@@ -32,6 +36,10 @@ struct oc_transport {
     /* The rest is the worker's. */
     oc_link_t link;
     oc_backoff_t backoff;
+    int64_t expires_s;         /* of the token in use; 0: not known */
+    int64_t renew_ms;          /* when to connect anew with another one; monotonic */
+    int64_t expires_ms;        /* when it will be too late */
+    bool renewing;             /* the last connection was ended for that */
     const char *local_address; /* the address family that worked last; NULL: the system's choice */
 };
 
@@ -83,13 +91,51 @@ static void publish_waiting(oc_transport_t *transport)
     }
 }
 
+/* A source that gives the same token once more is asked again only when that has ended. Then, as for
+ * a token whose end is not known, it is the broker who decides. */
+static void plan_renewal(oc_transport_t *transport, const char *token)
+{
+    int64_t expires_s = oc_token_expires_s(token);
+    int64_t left_ms = expires_s * 1000 - oc_clock_wall_ms();
+    int64_t before_ms = left_ms / RENEW_LIFE_PARTS;
+
+    if (before_ms > RENEW_BEFORE_MS)
+        before_ms = RENEW_BEFORE_MS;
+    if (expires_s == transport->expires_s)
+        before_ms = 0;
+    transport->expires_s = expires_s;
+    transport->expires_ms = INT64_MAX;
+    transport->renew_ms = INT64_MAX;
+    if (left_ms > 0) {
+        transport->expires_ms = oc_clock_monotonic_ms() + left_ms;
+        transport->renew_ms = transport->expires_ms - before_ms;
+    }
+}
+
+/* True when the token is to be renewed and every answer is here, or will not come in time. */
+static bool ready_to_renew(oc_transport_t *transport, int64_t now_ms)
+{
+    return now_ms >= transport->renew_ms &&
+           (now_ms >= transport->expires_ms || !oc_delivery_in_flight(transport->delivery));
+}
+
+/* When there is something to do about the token, whatever the connection does. */
+static int64_t next_moment(const oc_transport_t *transport, int64_t now_ms)
+{
+    if (now_ms < transport->renew_ms)
+        return transport->renew_ms;
+    return now_ms < transport->expires_ms ? transport->expires_ms : INT64_MAX;
+}
+
 static void run_link(oc_transport_t *transport)
 {
+    int64_t now_ms = oc_clock_monotonic_ms();
     bool announced = false;
 
-    while (!stopping(transport) &&
-           oc_link_step(&transport->link, transport->wake_fd, oc_clock_monotonic_ms())) {
+    while (!stopping(transport) && oc_link_step(&transport->link, transport->wake_fd, now_ms,
+                                                next_moment(transport, now_ms))) {
         drain_wakes(transport);
+        now_ms = oc_clock_monotonic_ms();
         if (transport->link.state != OC_LINK_UP)
             continue;
         if (!announced) {
@@ -97,7 +143,11 @@ static void run_link(oc_transport_t *transport)
             oc_delivery_connected(transport->delivery);
             report_connection(transport, true, "connected");
         }
-        publish_waiting(transport);
+        if (now_ms < transport->renew_ms)
+            publish_waiting(transport);
+        transport->renewing = ready_to_renew(transport, now_ms);
+        if (transport->renewing)
+            break;
     }
     if (announced)
         oc_delivery_disconnected(transport->delivery);
@@ -122,6 +172,7 @@ static outcome_t attempt(oc_transport_t *transport)
         (void)snprintf(link->cause, sizeof link->cause, "%s", diag.message);
         return FAILED;
     }
+    plan_renewal(transport, token);
     oc_link_open(link, transport->settings, token, transport->local_address,
                  oc_clock_monotonic_ms(), on_puback, transport);
     oc_token_free(token);
@@ -194,6 +245,11 @@ static void *work(void *context)
             if (came_up)
                 report_connection(transport, false, "closed");
             break;
+        }
+        if (transport->renewing) {
+            transport->renewing = false;
+            report_connection(transport, false, "renewing the token");
+            continue;
         }
         if (!came_up)
             oc_delivery_connect_failed(transport->delivery);

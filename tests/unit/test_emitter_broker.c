@@ -18,6 +18,7 @@
 #include "broker.h"
 #include "collector.h"
 #include "peer.h"
+#include "token_sign.h"
 #include "unit.h"
 
 #define TIMEOUT_MS 30000
@@ -354,10 +355,11 @@ END_TEST
 typedef struct stream {
     orgcast_emitter_t *emitter;
     atomic_bool stop;
+    bool pace; /* wait for the broker after each */
     int count; /* events of each organization; the emitting thread's, then the test's */
 } stream_t;
 
-/* Emits as fast as the queue takes it. */
+/* Emits as fast as the queue, or the broker, takes it. */
 static void *emit_stream(void *context)
 {
     static const char *const organizations[] = {"acme", "globex"};
@@ -369,6 +371,8 @@ static void *emit_stream(void *context)
                 return NULL;
         for (size_t i = 0; i < COUNT(organizations); i++)
             emit_number(stream->emitter, organizations[i], stream->count);
+        if (stream->pace && orgcast_emitter_flush(stream->emitter, TIMEOUT_MS) != ORGCAST_OK)
+            return NULL;
     }
     return context;
 }
@@ -831,6 +835,75 @@ START_TEST(a_token_file_is_read_again)
 }
 END_TEST
 
+/* A stream that goes on while the token is renewed: nothing is refused, lost or sent twice. */
+START_TEST(renews_its_token_before_it_ends)
+{
+    broker_t broker;
+    collector_t *collector;
+    orgcast_emitter_options_t options;
+    orgcast_emitter_stats_t stats;
+    stream_t stream = {.pace = true};
+    pthread_t thread;
+    void *result = NULL;
+    char key_file[64];
+
+    broker_init(&broker);
+    broker_start(&broker, ANYBODY);
+    options = options_for(broker.port);
+    (void)snprintf(key_file, sizeof key_file, "%s",
+                   broker_file(&broker, "token", "0123456789abcdef0123456789abcdef"));
+    options.signing_key_file = key_file;
+    options.claims.lifetime_s = 2;
+    collector = collector_new(broker.port, "org/#", 0);
+    stream.emitter = open_emitter(&options);
+    ck_assert_int_eq(pthread_create(&thread, NULL, emit_stream, &stream), 0);
+    wait_connects(3);
+    atomic_store(&stream.stop, true);
+    ck_assert_int_eq(pthread_join(thread, &result), 0);
+    ck_assert_ptr_eq(result, &stream);
+    ck_assert_int_eq(orgcast_emitter_flush(stream.emitter, TIMEOUT_MS), ORGCAST_OK);
+    stats = stats_of(stream.emitter);
+    ck_assert_str_eq(test_log.failures_seen, "renewing the token\n");
+    orgcast_emitter_close(stream.emitter);
+    ck_assert_uint_eq(stats.acknowledged, (uint64_t)stream.count * 2);
+    ck_assert_uint_eq(stats.retried + stats.refused + stats.connect_failures, 0);
+    collector_end(collector);
+    ck_assert_uint_eq(collector->count, stats.acknowledged);
+    check_in_order(collector, "acme", stream.count);
+    collector_free(collector);
+    broker_done(&broker);
+}
+END_TEST
+
+/* It looks for another one shortly before the end and at the end, then leaves it to the broker. */
+START_TEST(a_token_that_stays_the_same_is_no_reason_to_spin)
+{
+    broker_t broker;
+    orgcast_emitter_options_t options;
+    orgcast_emitter_t *emitter;
+    const token_key_t key = {.secret = "0123456789abcdef0123456789abcdef", .secret_len = 32};
+    char claims[64];
+    char *token;
+
+    broker_init(&broker);
+    broker_start(&broker, ANYBODY);
+    options = options_for(broker.port);
+    (void)snprintf(claims, sizeof claims, "{\"exp\":%lld}", (long long)time(NULL) + 2);
+    token = token_sign("HS256", &key, "{\"alg\":\"HS256\"}", claims);
+    options.token = token;
+    emitter = open_emitter(&options);
+    wait_connects(3);
+    for (int i = 0; i < 100; i++) {
+        ck_assert_int_eq(orgcast_emit_invoice_paid(emitter, &invoice, NULL), ORGCAST_OK);
+        ck_assert_int_eq(orgcast_emitter_flush(emitter, TIMEOUT_MS), ORGCAST_OK);
+    }
+    ck_assert_uint_eq(stats_of(emitter).connects, 3);
+    orgcast_emitter_close(emitter);
+    free(token);
+    broker_done(&broker);
+}
+END_TEST
+
 /* A self-signed certificate for that name, and its key, in the broker's folder. */
 static void make_certificate(broker_t *broker, const char *name)
 {
@@ -1000,6 +1073,8 @@ int main(void)
     tcase_add_test(tcase, close_drops_what_waits);
     tcase_add_test(tcase, finds_the_broker_on_either_address_family);
     tcase_add_test(tcase, a_token_file_is_read_again);
+    tcase_add_test(tcase, renews_its_token_before_it_ends);
+    tcase_add_test(tcase, a_token_that_stays_the_same_is_no_reason_to_spin);
     tcase_add_test(tcase, tls);
     tcase_add_test(tcase, tls_to_another_host);
     tcase_add_test(tcase, tls_of_many);

@@ -11,6 +11,7 @@
 #include "settings.h"
 #include "test_keys.h"
 #include "token.h"
+#include "token_sign.h"
 #include "unit.h"
 
 #define NOW_S INT64_C(1795514400)
@@ -283,6 +284,42 @@ START_TEST(minted_tokens)
 }
 END_TEST
 
+static const struct {
+    const char *claims;
+    int64_t expires_s;
+} ends[] = {
+    {"{\"exp\":1795514400}", NOW_S},
+    {"{\"sub\":\"a\",\"exp\":1795514400.9}", NOW_S},
+    {"{}", 0},
+    {"{\"exp\":\"1795514400\"}", 0},
+    {"{\"exp\":null}", 0},
+    {"{\"exp\":-1}", 0},
+    {"{\"exp\":1e300}", 0},
+    {"{\"exp\":1,\"exp\":2}", 0},
+    {"[1795514400]", 0},
+    {"", 0},
+};
+
+START_TEST(a_token_says_when_it_ends)
+{
+    char *claims = token_b64url(ends[_i].claims, strlen(ends[_i].claims));
+    char token[256];
+
+    (void)snprintf(token, sizeof token, "e30.%s.c2ln", claims);
+    ck_assert_int_eq(oc_token_expires_s(token), ends[_i].expires_s);
+    free(claims);
+}
+END_TEST
+
+START_TEST(no_jwt_says_no_end)
+{
+    static const char *const tokens[] = {NULL, "", "a", "a.b", "..", "a.*.c", "a.e30.c"};
+
+    for (size_t i = 0; i < COUNT(tokens); i++)
+        ck_assert_int_eq(oc_token_expires_s(tokens[i]), 0);
+}
+END_TEST
+
 /* A key that goes away after the start is a failed attempt, not a failed emitter. */
 START_TEST(a_signing_key_is_read_each_time)
 {
@@ -312,5 +349,7 @@ int main(void)
     tcase_add_test(tcase, a_token_file_is_read_each_time);
     unit_add_table(tcase, minted_tokens, minted);
     tcase_add_test(tcase, a_signing_key_is_read_each_time);
+    unit_add_table(tcase, a_token_says_when_it_ends, ends);
+    tcase_add_test(tcase, no_jwt_says_no_end);
     return unit_run("emitter options", tcase);
 }
