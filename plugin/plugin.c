@@ -35,12 +35,24 @@
 /* Connections ended in one tick, so that many expiring together do not hold up the broker. */
 #define KICKS_PER_TICK 256
 
+/* Mosquitto 2.1's name is MOSQ_EVT_CLIENT_OFFLINE: what it reports instead of a disconnect when the
+ * session lives on. */
+#define EVENT_CLIENT_OFFLINE 28
+
+/* With per_listener_settings, each listener has a plugin of its own; the clients and their ids are the
+ * whole broker's. */
+static struct {
+    oc_sessions_t *sessions;
+    unsigned users;
+} shared;
+
 typedef struct plugin {
     mosquitto_plugin_id_t *id;
     oc_config_t config;
     oc_keyset_t keys;
     oc_jws_rules_t jws_rules;
-    oc_sessions_t *sessions;
+    oc_sessions_t *sessions; /* shared */
+    bool told_offline;       /* the broker has EVENT_CLIENT_OFFLINE */
     oc_bucket_t log_bucket;
     int64_t logged_s;   /* when the last line about a client was written */
     int64_t reloaded_s; /* when SIGHUP was last served; 0 after the tick that follows */
@@ -96,7 +108,7 @@ static int deny(plugin_t *plugin, const char *action, const struct mosquitto_evt
     char subject[LOG_TEXT_MAX] = "";
 
     if (may_log(plugin, time_s)) {
-        if (session)
+        if (session && oc_session_identity(session))
             (void)oc_utf8_quote(oc_session_identity(session)->subject, subject, sizeof subject);
         mosquitto_log_printf(MOSQ_LOG_NOTICE,
                              "orgcast: denied %s '%s' to client '%s' subject '%s': %s", action,
@@ -124,10 +136,9 @@ static oc_err_t check_client_id(const plugin_t *plugin, const struct mosquitto *
                                 const oc_identity_t *identity, int64_t time_s, oc_diag_t *diag)
 {
     const char *id = mosquitto_client_id(client);
-    const char *subject = identity ? identity->subject : NULL;
 
-    if (oc_sessions_check_id(plugin->sessions, id, subject, time_s) != OC_OK)
-        return oc_fail(diag, OC_E_CLIENT_ID_IN_USE, "another subject is connected with it");
+    if (oc_sessions_check_id(plugin->sessions, id, identity, time_s) != OC_OK)
+        return oc_fail(diag, OC_E_CLIENT_ID_IN_USE, "it is another subject's");
     if (identity && !mosquitto_client_clean_session(client) &&
         !oc_identity_binds_client_id(identity, id))
         return oc_fail(diag, OC_E_CLIENT_ID_NOT_BOUND,
@@ -150,7 +161,6 @@ static oc_err_t authenticate(plugin_t *plugin, struct mosquitto *client, const c
     const char *id = mosquitto_client_id(client);
     unsigned char hash[OC_TOKEN_HASH_LEN];
     oc_identity_t *identity = NULL;
-    oc_session_t *session = NULL;
     oc_err_t err = identify(plugin, token, token_len, time_s, &identity, diag);
 
     if (!err)
@@ -159,8 +169,12 @@ static oc_err_t authenticate(plugin_t *plugin, struct mosquitto *client, const c
         err = oc_fail(diag, OC_E_NOMEM, "the broker did not take the username");
     if (!err) {
         hash_token(token, token_len, hash);
-        err = oc_sessions_bind(plugin->sessions, client, id, identity, hash,
-                               oc_identity_binds_client_id(identity, id), &session);
+        const oc_session_traits_t traits = {
+            .id_bound = oc_identity_binds_client_id(identity, id),
+            .end_on_expiry = plugin->config.disconnect_on_expiry,
+        };
+
+        err = oc_sessions_bind(plugin->sessions, client, id, identity, hash, &traits);
         if (err)
             (void)oc_fail(diag, err, "out of memory");
     }
@@ -170,23 +184,43 @@ static oc_err_t authenticate(plugin_t *plugin, struct mosquitto *client, const c
 }
 
 /* On SIGHUP the broker authenticates every session again, offline ones too, with what they once
- * connected with. Refusing one there is a use after free in Mosquitto 2.0.11, and a session keeps its
- * identity until its token's time is over, whatever became of the key: so these are recognized. */
-static bool is_recheck(const plugin_t *plugin, const struct mosquitto *client, const char *token,
-                       size_t token_len, int64_t time_s)
+ * connected with and the username that we set. Refusing one there is a use after free in Mosquitto
+ * 2.0.11, and a session keeps its identity until its token's time is over, whatever became of the key:
+ * so these are recognized. */
+static bool is_recheck(const plugin_t *plugin, const struct mosquitto_evt_basic_auth *auth,
+                       const char *token, size_t token_len, int64_t time_s)
 {
     const oc_session_t *session =
-        oc_sessions_find(plugin->sessions, client, mosquitto_client_id(client));
+        oc_sessions_find(plugin->sessions, auth->client, mosquitto_client_id(auth->client));
+    const oc_identity_t *identity;
     unsigned char hash[OC_TOKEN_HASH_LEN];
 
     /* Without an address it is no connection, but a session that the broker restored from disk; it
      * gets no identity, and so nothing, until it connects. */
     if (!session)
-        return mosquitto_client_address(client) == NULL;
-    if (!oc_session_connected(session) && time_s > plugin->reloaded_s + 1)
+        return mosquitto_client_address(auth->client) == NULL;
+    if (oc_session_foreign(session))
+        return false;
+    /* A client may come back, on memory used before, right after a SIGHUP; it rarely sends its subject
+     * as username. One that does is found out by on_acl_check(). */
+    identity = oc_session_identity(session);
+    if (!oc_session_connected(session) &&
+        (time_s > plugin->reloaded_s + 1 || !auth->username ||
+         (identity && strcmp(auth->username, identity->subject) != 0)))
         return false;
     hash_token(token, token_len, hash);
     return CRYPTO_memcmp(hash, oc_session_token_hash(session), sizeof hash) == 0;
+}
+
+/* Leave a client to the broker's other authenticators. */
+static int defer(plugin_t *plugin, struct mosquitto *client, int64_t time_s)
+{
+    oc_diag_t diag = {0};
+    oc_err_t err = check_client_id(plugin, client, NULL, time_s, &diag);
+
+    if (!err && oc_sessions_bind_foreign(plugin->sessions, client, mosquitto_client_id(client)))
+        err = oc_fail(&diag, OC_E_NOMEM, "out of memory");
+    return err ? refuse(plugin, client, err, &diag, time_s) : MOSQ_ERR_PLUGIN_DEFER;
 }
 
 static int on_basic_auth(int event, void *event_data, void *userdata)
@@ -201,17 +235,11 @@ static int on_basic_auth(int event, void *event_data, void *userdata)
     oc_err_t err;
 
     (void)event;
-    if (is_recheck(plugin, auth->client, token, token_len, time_s))
+    if (is_recheck(plugin, auth, token, token_len, time_s))
         return MOSQ_ERR_SUCCESS;
     oc_sessions_drop(plugin->sessions, auth->client);
-
-    if (plugin->config.defer_non_jwt && !oc_jws_shaped(token, token_len)) {
-        err = check_client_id(plugin, auth->client, NULL, time_s, &diag);
-        if (err)
-            return refuse(plugin, auth->client, err, &diag, time_s);
-        oc_sessions_release_id(plugin->sessions, mosquitto_client_id(auth->client));
-        return MOSQ_ERR_PLUGIN_DEFER;
-    }
+    if (plugin->config.defer_non_jwt && !oc_jws_shaped(token, token_len))
+        return defer(plugin, auth->client, time_s);
     err = authenticate(plugin, auth->client, token, token_len, time_s, &diag);
     return err ? refuse(plugin, auth->client, err, &diag, time_s) : MOSQ_ERR_SUCCESS;
 }
@@ -238,12 +266,47 @@ static int check_unknown(plugin_t *plugin, const struct mosquitto_evt_acl_check 
     }
 }
 
+/* Nothing is queued for an offline session that somebody else could resume. */
+static oc_err_t check_delivery(const oc_acl_rules_t *rules, const oc_session_t *session,
+                               const char *topic, int64_t time_s)
+{
+    const oc_identity_t *identity = oc_session_identity(session);
+
+    if (!identity)
+        return OC_E_TOKEN_EXPIRED;
+    if (!oc_session_connected(session) && !oc_session_id_bound(session))
+        return OC_E_CLIENT_ID_NOT_BOUND;
+    return oc_acl_deliver(rules, identity, topic, time_s);
+}
+
+static oc_err_t check_subscribe(plugin_t *plugin, oc_session_t *session, const char *filter,
+                                int64_t time_s)
+{
+    const oc_identity_t *identity = oc_session_identity(session);
+
+    /* Only a connection subscribes: this one was taken for a SIGHUP's authentication. */
+    oc_sessions_connected(plugin->sessions, session);
+    if (!identity)
+        return OC_E_TOKEN_EXPIRED;
+    return oc_acl_subscribe(&plugin->config.acl_rules, identity, filter, time_s);
+}
+
+static oc_err_t check_publish(const oc_acl_rules_t *rules, const oc_session_t *session,
+                              const struct mosquitto_evt_acl_check *check, int64_t time_s)
+{
+    const oc_identity_t *identity = oc_session_identity(session);
+
+    if (!identity)
+        return OC_E_TOKEN_EXPIRED;
+    return oc_acl_publish(rules, identity, check->topic, check->retain, time_s);
+}
+
 static int on_acl_check(int event, void *event_data, void *userdata)
 {
     const struct mosquitto_evt_acl_check *check = event_data;
     plugin_t *plugin = userdata;
     const oc_acl_rules_t *rules = &plugin->config.acl_rules;
-    const oc_session_t *session =
+    oc_session_t *session =
         oc_sessions_find(plugin->sessions, check->client, mosquitto_client_id(check->client));
     int64_t time_s;
     oc_err_t err;
@@ -251,23 +314,20 @@ static int on_acl_check(int event, void *event_data, void *userdata)
     (void)event;
     if (!session)
         return check_unknown(plugin, check);
+    if (oc_session_foreign(session))
+        return MOSQ_ERR_PLUGIN_DEFER;
     time_s = now_s();
     switch (check->access) {
     case MOSQ_ACL_READ:
         /* For each delivery. Only SUCCESS, ACL_DENIED and PLUGIN_DEFER may be returned: with any other
-         * code the broker disconnects the publisher. Nothing is queued for an offline session that
-         * somebody else could resume. */
-        if (!oc_session_connected(session) && !oc_session_id_bound(session))
-            return MOSQ_ERR_ACL_DENIED;
-        return oc_acl_deliver(rules, oc_session_identity(session), check->topic, time_s) == OC_OK
-                   ? MOSQ_ERR_SUCCESS
-                   : MOSQ_ERR_ACL_DENIED;
+         * code the broker disconnects the publisher. */
+        err = check_delivery(rules, session, check->topic, time_s);
+        return err ? MOSQ_ERR_ACL_DENIED : MOSQ_ERR_SUCCESS;
     case MOSQ_ACL_WRITE:
-        err = oc_acl_publish(rules, oc_session_identity(session), check->topic, check->retain,
-                             time_s);
+        err = check_publish(rules, session, check, time_s);
         return err ? deny(plugin, "publish", check, session, err, time_s) : MOSQ_ERR_SUCCESS;
     case MOSQ_ACL_SUBSCRIBE:
-        err = oc_acl_subscribe(rules, oc_session_identity(session), check->topic, time_s);
+        err = check_subscribe(plugin, session, check->topic, time_s);
         return err ? deny(plugin, "subscribe", check, session, err, time_s) : MOSQ_ERR_SUCCESS;
     case MOSQ_ACL_UNSUBSCRIBE:
         return MOSQ_ERR_SUCCESS;
@@ -276,17 +336,29 @@ static int on_acl_check(int event, void *event_data, void *userdata)
     }
 }
 
+/* Mosquitto 2.1 tells by the event; for 2.0, MQTT 5 sessions may have an expiry that plugins are not
+ * told. */
+static bool lives_on(const plugin_t *plugin, int event, const struct mosquitto *client)
+{
+    if (plugin->told_offline)
+        return event == EVENT_CLIENT_OFFLINE;
+    return !mosquitto_client_clean_session(client) ||
+           mosquitto_client_protocol_version(client) == 5;
+}
+
 static int on_disconnect(int event, void *event_data, void *userdata)
 {
+    /* struct mosquitto_evt_client_offline is the same. */
     const struct mosquitto_evt_disconnect *disconnect = event_data;
+    const struct mosquitto *client = disconnect->client;
     plugin_t *plugin = userdata;
 
-    (void)event;
     /* After a refused CONNECT there is no client id, and nothing to keep. */
-    if (mosquitto_client_id(disconnect->client))
-        oc_sessions_disconnected(plugin->sessions, disconnect->client, now_s());
+    if (mosquitto_client_id(client))
+        oc_sessions_disconnected(plugin->sessions, client, lives_on(plugin, event, client),
+                                 now_s());
     else
-        oc_sessions_drop(plugin->sessions, disconnect->client);
+        oc_sessions_drop(plugin->sessions, client);
     return MOSQ_ERR_SUCCESS;
 }
 
@@ -298,7 +370,7 @@ static void end_expired(plugin_t *plugin, int64_t time_s)
 
         if (!session)
             break;
-        if (!plugin->config.disconnect_on_expiry || !oc_session_current(session))
+        if (!oc_session_end_on_expiry(session) || !oc_session_current(session))
             continue;
         /* Without its Will, which it may not publish any more. */
         (void)mosquitto_kick_client_by_clientid(oc_session_client_id(session), false);
@@ -367,7 +439,10 @@ static void plugin_free(plugin_t *plugin)
 {
     if (!plugin)
         return;
-    oc_sessions_free(plugin->sessions);
+    if (plugin->sessions && --shared.users == 0) {
+        oc_sessions_free(shared.sessions);
+        shared.sessions = NULL;
+    }
     oc_keyset_done(&plugin->keys);
     oc_config_done(&plugin->config);
     free(plugin);
@@ -394,9 +469,12 @@ static oc_err_t start(plugin_t *plugin, const struct mosquitto_opt *opts, int op
 
     if (err)
         return err;
-    plugin->sessions = oc_sessions_new();
-    if (!plugin->sessions)
+    if (!shared.sessions)
+        shared.sessions = oc_sessions_new();
+    if (!shared.sessions)
         return oc_fail(diag, OC_E_NOMEM, "out of memory");
+    plugin->sessions = shared.sessions;
+    shared.users++;
     /* Seeds jansson's hashing now, rather than with the first token. */
     json_object_seed(0);
     for (size_t i = 0; i < CALLBACK_COUNT; i++) {
@@ -409,6 +487,9 @@ static oc_err_t start(plugin_t *plugin, const struct mosquitto_opt *opts, int op
                                ? "the plugin is loaded twice for one listener"
                                : "the broker refused a callback");
     }
+    plugin->told_offline =
+        mosquitto_callback_register(plugin->id, EVENT_CLIENT_OFFLINE, on_disconnect, NULL,
+                                    plugin) == MOSQ_ERR_SUCCESS;
     return OC_OK;
 }
 
@@ -417,6 +498,8 @@ static void stop(plugin_t *plugin)
     for (size_t i = 0; i < CALLBACK_COUNT; i++)
         (void)mosquitto_callback_unregister(plugin->id, callbacks[i].event, callbacks[i].callback,
                                             NULL);
+    if (plugin->told_offline)
+        (void)mosquitto_callback_unregister(plugin->id, EVENT_CLIENT_OFFLINE, on_disconnect, NULL);
     plugin_free(plugin);
     oc_json_guard_remove();
 }

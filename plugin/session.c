@@ -12,8 +12,8 @@
 #undef HASH_BKT_CAPACITY_THRESH
 #define HASH_BKT_CAPACITY_THRESH 3U
 
-/* How long a session whose time is over stays after its disconnect, so that the Will which the broker
- * publishes later still meets it. */
+/* How long a session that does not live on stays after its disconnect, so that the Will which the broker
+ * publishes then still meets it. */
 #define WILL_GRACE_S 60
 
 #define NOT_IN_HEAP SIZE_MAX
@@ -23,16 +23,19 @@
 struct oc_session {
     UT_hash_handle by_id;
     unsigned char token_hash[OC_TOKEN_HASH_LEN];
-    int64_t due_s; /* connected: the identity's deadline; otherwise: when to forget the session */
-    size_t heap_index;
+    int64_t due_s;     /* of the heap */
+    size_t heap_index; /* NOT_IN_HEAP: nothing is due */
     bool out_of_memory;
     bool current;
+    bool lives_on; /* not connected: the broker may keep it */
+    bool end_on_expiry;
     /* From here on, what a delivery check reads, side by side. */
     _Alignas(CACHE_LINE) UT_hash_handle by_client;
     const void *client;
-    oc_identity_t *identity;
+    oc_identity_t *identity; /* NULL: foreign, or its time is over */
     bool connected;
     bool id_bound;
+    bool foreign;
     char client_id[];
 };
 
@@ -139,20 +142,28 @@ static oc_session_t *find_client(const oc_sessions_t *sessions, const void *clie
     return session;
 }
 
-static void supersede(oc_sessions_t *sessions, oc_session_t *session)
+static void forget(oc_sessions_t *sessions, oc_session_t *session)
 {
     if (session->current)
         HASH_DELETE(by_id, sessions->by_id, session);
-    session->current = false;
-}
-
-static void forget(oc_sessions_t *sessions, oc_session_t *session)
-{
-    supersede(sessions, session);
     heap_remove(sessions, session);
     HASH_DELETE(by_client, sessions->by_client, session);
     oc_identity_free(session->identity);
     free(session);
+}
+
+/* Another session has its client id now. Without a connection it has no future; but a Will of it may
+ * still come, until the next look at what is due. */
+static void supersede(oc_sessions_t *sessions, oc_session_t *session)
+{
+    HASH_DELETE(by_id, sessions->by_id, session);
+    session->current = false;
+    if (session->connected)
+        return;
+    heap_remove(sessions, session);
+    session->lives_on = false;
+    session->due_s = INT64_MIN;
+    heap_add(sessions, session);
 }
 
 void oc_sessions_free(oc_sessions_t *sessions)
@@ -175,10 +186,32 @@ static oc_session_t *session_alloc(size_t id_size)
     return session;
 }
 
-oc_err_t oc_sessions_bind(oc_sessions_t *sessions, const void *client, const char *client_id,
-                          oc_identity_t *identity,
-                          const unsigned char token_hash[static OC_TOKEN_HASH_LEN], bool id_bound,
-                          oc_session_t **ret_session)
+oc_session_t *oc_sessions_find_id(const oc_sessions_t *sessions, const char *client_id)
+{
+    oc_session_t *session = NULL;
+
+    HASH_FIND(by_id, sessions->by_id, client_id, strlen(client_id), session);
+    return session;
+}
+
+/* Make a session the current one of its client id. False when out of memory. */
+static bool take_id(oc_sessions_t *sessions, oc_session_t *session)
+{
+    oc_session_t *older = oc_sessions_find_id(sessions, session->client_id);
+
+    if (older && session->foreign && !older->foreign && !older->connected)
+        return true;
+    if (older)
+        supersede(sessions, older);
+    HASH_ADD_KEYPTR(by_id, sessions->by_id, session->client_id, strlen(session->client_id),
+                    session);
+    session->current = !session->out_of_memory;
+    return session->current;
+}
+
+/* A session in both hashes, with nothing due. NULL when out of memory. */
+static oc_session_t *add(oc_sessions_t *sessions, const void *client, const char *client_id,
+                         bool foreign)
 {
     size_t id_len = strlen(client_id);
     oc_session_t *session;
@@ -187,33 +220,49 @@ oc_err_t oc_sessions_bind(oc_sessions_t *sessions, const void *client, const cha
     session = session_alloc(id_len + 1);
     if (!session || !heap_reserve(sessions)) {
         free(session);
-        return OC_E_NOMEM;
+        return NULL;
     }
     session->client = client;
-    session->due_s = identity->deadline_s;
     session->heap_index = NOT_IN_HEAP;
     session->connected = true;
-    session->id_bound = id_bound;
-    memcpy(session->token_hash, token_hash, OC_TOKEN_HASH_LEN);
+    session->foreign = foreign;
     memcpy(session->client_id, client_id, id_len + 1);
 
     HASH_ADD_BYHASHVALUE(by_client, sessions->by_client, client, sizeof session->client,
                          hash_client(client), session);
     if (session->out_of_memory) {
         free(session);
-        return OC_E_NOMEM;
+        return NULL;
     }
-    oc_sessions_release_id(sessions, client_id);
-    HASH_ADD_KEYPTR(by_id, sessions->by_id, session->client_id, id_len, session);
-    if (session->out_of_memory) {
+    if (!take_id(sessions, session)) {
         forget(sessions, session);
-        return OC_E_NOMEM;
+        return NULL;
     }
-    session->current = true;
+    return session;
+}
+
+oc_err_t oc_sessions_bind(oc_sessions_t *sessions, const void *client, const char *client_id,
+                          oc_identity_t *identity,
+                          const unsigned char token_hash[static OC_TOKEN_HASH_LEN],
+                          const oc_session_traits_t *traits)
+{
+    oc_session_t *session = add(sessions, client, client_id, false);
+
+    if (!session)
+        return OC_E_NOMEM;
     session->identity = identity;
+    session->id_bound = traits->id_bound;
+    session->end_on_expiry = traits->end_on_expiry;
+    memcpy(session->token_hash, token_hash, OC_TOKEN_HASH_LEN);
+    session->due_s = identity->deadline_s;
     heap_add(sessions, session);
-    *ret_session = session;
     return OC_OK;
+}
+
+oc_err_t oc_sessions_bind_foreign(oc_sessions_t *sessions, const void *client,
+                                  const char *client_id)
+{
+    return add(sessions, client, client_id, true) ? OC_OK : OC_E_NOMEM;
 }
 
 void oc_sessions_drop(oc_sessions_t *sessions, const void *client)
@@ -224,17 +273,31 @@ void oc_sessions_drop(oc_sessions_t *sessions, const void *client)
         forget(sessions, session);
 }
 
-void oc_sessions_disconnected(oc_sessions_t *sessions, const void *client, int64_t now_s)
+void oc_sessions_disconnected(oc_sessions_t *sessions, const void *client, bool lives_on,
+                              int64_t now_s)
 {
     oc_session_t *session = find_client(sessions, client);
 
     if (!session || !session->connected)
         return;
-    session->connected = false;
+    if (session->foreign) {
+        forget(sessions, session);
+        return;
+    }
     heap_remove(sessions, session);
+    session->connected = false;
+    session->lives_on = lives_on && session->current;
+    session->due_s = session->lives_on ? session->identity->deadline_s : now_s + WILL_GRACE_S;
+    heap_add(sessions, session);
+}
+
+void oc_sessions_connected(oc_sessions_t *sessions, oc_session_t *session)
+{
+    if (session->connected || !session->identity)
+        return;
+    heap_remove(sessions, session);
+    session->connected = true;
     session->due_s = session->identity->deadline_s;
-    if (session->due_s < now_s + WILL_GRACE_S)
-        session->due_s = now_s + WILL_GRACE_S;
     heap_add(sessions, session);
 }
 
@@ -246,32 +309,24 @@ oc_session_t *oc_sessions_find(const oc_sessions_t *sessions, const void *client
     return session && client_id && strcmp(session->client_id, client_id) == 0 ? session : NULL;
 }
 
-oc_session_t *oc_sessions_find_id(const oc_sessions_t *sessions, const char *client_id)
+static bool may_take(const oc_session_t *holder, const oc_identity_t *identity, int64_t now_s)
 {
-    oc_session_t *session = NULL;
-
-    HASH_FIND(by_id, sessions->by_id, client_id, strlen(client_id), session);
-    return session;
+    if (holder->foreign)
+        return !identity;
+    if (!holder->identity || now_s >= holder->identity->deadline_s)
+        return true;
+    if (!holder->connected)
+        return !holder->lives_on || !holder->id_bound ||
+               (identity && oc_identity_binds_client_id(identity, holder->client_id));
+    return identity && strcmp(holder->identity->subject, identity->subject) == 0;
 }
 
 oc_err_t oc_sessions_check_id(const oc_sessions_t *sessions, const char *client_id,
-                              const char *subject, int64_t now_s)
+                              const oc_identity_t *identity, int64_t now_s)
 {
     const oc_session_t *holder = oc_sessions_find_id(sessions, client_id);
 
-    if (!holder || !holder->connected || now_s >= holder->identity->deadline_s)
-        return OC_OK;
-    if (subject && strcmp(holder->identity->subject, subject) == 0)
-        return OC_OK;
-    return OC_E_CLIENT_ID_IN_USE;
-}
-
-void oc_sessions_release_id(oc_sessions_t *sessions, const char *client_id)
-{
-    oc_session_t *holder = oc_sessions_find_id(sessions, client_id);
-
-    if (holder)
-        supersede(sessions, holder);
+    return !holder || may_take(holder, identity, now_s) ? OC_OK : OC_E_CLIENT_ID_IN_USE;
 }
 
 oc_session_t *oc_sessions_next_expired(oc_sessions_t *sessions, int64_t now_s)
@@ -279,11 +334,16 @@ oc_session_t *oc_sessions_next_expired(oc_sessions_t *sessions, int64_t now_s)
     while (sessions->heap_count > 0 && sessions->heap[0]->due_s <= now_s) {
         oc_session_t *session = sessions->heap[0];
 
-        if (session->connected) {
-            heap_remove(sessions, session);
+        heap_remove(sessions, session);
+        if (session->connected)
             return session;
+        if (!session->lives_on) {
+            forget(sessions, session);
+            continue;
         }
-        forget(sessions, session);
+        /* What remains tells a SIGHUP's authentication from a new connection. */
+        oc_identity_free(session->identity);
+        session->identity = NULL;
     }
     return NULL;
 }
@@ -321,4 +381,14 @@ bool oc_session_current(const oc_session_t *session)
 bool oc_session_id_bound(const oc_session_t *session)
 {
     return session->id_bound;
+}
+
+bool oc_session_end_on_expiry(const oc_session_t *session)
+{
+    return session->end_on_expiry;
+}
+
+bool oc_session_foreign(const oc_session_t *session)
+{
+    return session->foreign;
 }

@@ -6,9 +6,13 @@
  * client pointers at once, and has two clients with one id during a takeover. So a session is found by
  * pointer and confirmed by client id, and of several sessions with one id the newest is current.
  *
- * A session outlives its connection: the broker publishes a Will after it reported the disconnect, and
- * queues for offline sessions. It goes when its pointer gets another session, or some time after its
- * deadline. One thread. */
+ * A session outlives its connection: the broker publishes a Will after it reported the disconnect,
+ * queues for sessions that are offline, and authenticates these again on SIGHUP. What it does not outlive
+ * is its identity's deadline: then it is a name without rights, until its pointer or its client id gets
+ * another session.
+ *
+ * Clients of other authenticators have sessions too, without an identity, so that their ids are known.
+ * One thread. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,24 +25,39 @@
 typedef struct oc_session oc_session_t;
 typedef struct oc_sessions oc_sessions_t;
 
+typedef struct oc_session_traits {
+    bool
+        id_bound; /* the client id carries an organization of the identity: others cannot resume it */
+    bool end_on_expiry; /* end the connection when its time is over */
+} oc_session_traits_t;
+
 /* NULL when out of memory. */
 oc_sessions_t *oc_sessions_new(void);
 void oc_sessions_free(oc_sessions_t *sessions);
 
 /* Make the session of a client that just authenticated; replaces whatever the pointer had, and becomes
- * the current one of its client id.
- * identity: taken on success.
- * id_bound: the client id carries an organization of the identity, so it may live on offline. */
+ * the current one of its client id. OC_E_NOMEM.
+ * identity: taken on success */
 OC_MUST_CHECK oc_err_t oc_sessions_bind(oc_sessions_t *sessions, const void *client,
                                         const char *client_id, oc_identity_t *identity,
                                         const unsigned char token_hash[static OC_TOKEN_HASH_LEN],
-                                        bool id_bound, oc_session_t **ret_session);
+                                        const oc_session_traits_t *traits);
+
+/* The same for a client that is left to another authenticator, which may still refuse it: so an offline
+ * session keeps the id. */
+OC_MUST_CHECK oc_err_t oc_sessions_bind_foreign(oc_sessions_t *sessions, const void *client,
+                                                const char *client_id);
 
 /* Forget what the pointer had, if anything. */
 void oc_sessions_drop(oc_sessions_t *sessions, const void *client);
 
-/* The connection is gone; the session stays for the Will and for offline queueing. */
-void oc_sessions_disconnected(oc_sessions_t *sessions, const void *client, int64_t now_s);
+/* The connection is gone.
+ * lives_on: the broker may keep the session for a later connection */
+void oc_sessions_disconnected(oc_sessions_t *sessions, const void *client, bool lives_on,
+                              int64_t now_s);
+
+/* The session turned out to have a connection. */
+void oc_sessions_connected(oc_sessions_t *sessions, oc_session_t *session);
 
 /* The session of the pointer, if it has this client id; NULL otherwise. Allocates nothing. */
 oc_session_t *oc_sessions_find(const oc_sessions_t *sessions, const void *client,
@@ -47,21 +66,19 @@ oc_session_t *oc_sessions_find(const oc_sessions_t *sessions, const void *client
 /* The current session of the client id, or NULL. */
 oc_session_t *oc_sessions_find_id(const oc_sessions_t *sessions, const char *client_id);
 
-/* OC_E_CLIENT_ID_IN_USE when a live connection of another subject has the client id.
- * subject: NULL for a client that is no JWT client. */
+/* Whether a client may take the client id: OC_E_CLIENT_ID_IN_USE when a live connection of another subject
+ * has it, or an offline session whose id carries an organization that is not the client's.
+ * identity: NULL for a client of another authenticator; these are not told apart */
 OC_MUST_CHECK oc_err_t oc_sessions_check_id(const oc_sessions_t *sessions, const char *client_id,
-                                            const char *subject, int64_t now_s);
+                                            const oc_identity_t *identity, int64_t now_s);
 
-/* Let go of a client id that another client is about to take: its session, if any, is no longer the
- * current one, and so will not have its connection ended by that id. */
-void oc_sessions_release_id(oc_sessions_t *sessions, const char *client_id);
-
-/* Take the next session that is due. One without a connection is freed here. One with a connection
- * is returned once, for the caller to end its connection; NULL when there is none. */
+/* The next session that has a connection and whose time is over, once each; NULL when there is none. Those
+ * without a connection are dealt with on the way. */
 oc_session_t *oc_sessions_next_expired(oc_sessions_t *sessions, int64_t now_s);
 
 size_t oc_sessions_count(const oc_sessions_t *sessions);
 
+/* NULL once its time is over, or when it is foreign. */
 const oc_identity_t *oc_session_identity(const oc_session_t *session);
 const char *oc_session_client_id(const oc_session_t *session);
 const unsigned char *oc_session_token_hash(const oc_session_t *session);
@@ -69,5 +86,8 @@ bool oc_session_connected(const oc_session_t *session);
 /* False for the older of two sessions with one client id. */
 bool oc_session_current(const oc_session_t *session);
 bool oc_session_id_bound(const oc_session_t *session);
+bool oc_session_end_on_expiry(const oc_session_t *session);
+/* A client of another authenticator. */
+bool oc_session_foreign(const oc_session_t *session);
 
 #endif

@@ -22,6 +22,8 @@ int mosquitto_callback_register(mosquitto_plugin_id_t *identifier, int event,
 {
     (void)identifier;
     (void)event_data;
+    if (event > MOSQ_EVT_DISCONNECT)
+        return MOSQ_ERR_NOT_SUPPORTED;
     callbacks[event].callback = cb_func;
     callbacks[event].userdata = userdata;
     return MOSQ_ERR_SUCCESS;
@@ -62,6 +64,12 @@ const char *mosquitto_client_address(const struct mosquitto *client)
 bool mosquitto_client_clean_session(const struct mosquitto *client)
 {
     return client->clean_session;
+}
+
+int mosquitto_client_protocol_version(const struct mosquitto *client)
+{
+    (void)client;
+    return 4;
 }
 
 int mosquitto_set_username(struct mosquitto *client, const char *username)

@@ -320,6 +320,7 @@ START_TEST(binding)
 {
     static const unsigned char hash[OC_TOKEN_HASH_LEN];
     static char clients[CLIENTS];
+    const oc_session_traits_t traits = {0};
     long tried = 0;
 
     for (long fail_at = 0; fail_at < 4; fail_at++) {
@@ -327,7 +328,7 @@ START_TEST(binding)
 
         for (int i = 0; i < CLIENTS; i++) {
             oc_identity_t *identity = make_identity();
-            oc_session_t *session = NULL;
+            oc_session_t *session;
             oc_session_t *held;
             char id[16];
             oc_err_t err;
@@ -336,12 +337,11 @@ START_TEST(binding)
             (void)snprintf(id, sizeof id, "id-%d", i % 3 == 2 ? i - 1 : i);
             held = oc_sessions_find_id(sessions, id);
             arm(fail_at, fail_at % 2);
-            err = oc_sessions_bind(sessions, &clients[i], id, identity, hash, false, &session);
+            err = oc_sessions_bind(sessions, &clients[i], id, identity, hash, &traits);
             disarm();
             if (err) {
                 tried++;
                 ck_assert_int_eq(err, OC_E_NOMEM);
-                ck_assert_ptr_null(session);
                 ck_assert_ptr_null(oc_sessions_find(sessions, &clients[i], id));
                 /* The id is held by whom it was, or by nobody. */
                 ck_assert(!oc_sessions_find_id(sessions, id) ||
@@ -349,10 +349,10 @@ START_TEST(binding)
                 ck_assert_uint_eq(oc_sessions_count(sessions), (size_t)i);
                 /* Not taken: it is still the caller's. */
                 ck_assert_int_eq(
-                    oc_sessions_bind(sessions, &clients[i], id, identity, hash, false, &session),
-                    OC_OK);
+                    oc_sessions_bind(sessions, &clients[i], id, identity, hash, &traits), OC_OK);
             }
-            ck_assert_ptr_eq(oc_sessions_find(sessions, &clients[i], id), session);
+            session = oc_sessions_find(sessions, &clients[i], id);
+            ck_assert_ptr_nonnull(session);
             ck_assert_ptr_eq(oc_sessions_find_id(sessions, id), session);
             ck_assert_ptr_eq(oc_session_identity(session), identity);
         }

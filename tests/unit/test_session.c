@@ -7,7 +7,7 @@
 #include "session.h"
 #include "unit.h"
 
-/* As in the module: how long a session whose time is over stays for its Will. */
+/* As in the module: how long a session that does not live on stays for its Will. */
 #define WILL_GRACE_S 60
 
 static oc_sessions_t *sessions;
@@ -45,33 +45,41 @@ static oc_identity_t *identity_of(const char *subject, int64_t deadline_s)
     return identity;
 }
 
-static oc_session_t *bind_client(int client, const char *id, const char *subject,
-                                 int64_t deadline_s)
-{
-    oc_session_t *session = NULL;
-
-    ck_assert_int_eq(oc_sessions_bind(sessions, &clients[client], id,
-                                      identity_of(subject, deadline_s), hash, false, &session),
-                     OC_OK);
-    ck_assert_ptr_nonnull(session);
-    return session;
-}
-
 static oc_session_t *find(int client, const char *id)
 {
     return oc_sessions_find(sessions, &clients[client], id);
 }
 
+static oc_session_t *bind_bound(int client, const char *id, const char *subject, int64_t deadline_s,
+                                bool id_bound)
+{
+    const oc_session_traits_t traits = {.id_bound = id_bound, .end_on_expiry = true};
+
+    ck_assert_int_eq(oc_sessions_bind(sessions, &clients[client], id,
+                                      identity_of(subject, deadline_s), hash, &traits),
+                     OC_OK);
+    ck_assert_ptr_nonnull(find(client, id));
+    return find(client, id);
+}
+
+static oc_session_t *bind_client(int client, const char *id, const char *subject,
+                                 int64_t deadline_s)
+{
+    return bind_bound(client, id, subject, deadline_s, false);
+}
+
 START_TEST(a_new_session)
 {
+    const oc_session_traits_t traits = {.id_bound = true};
     oc_identity_t *identity = identity_of("ann", 100);
-    oc_session_t *session = NULL;
+    oc_session_t *session;
 
     ck_assert_uint_eq(oc_sessions_count(sessions), 0);
-    ck_assert_int_eq(
-        oc_sessions_bind(sessions, &clients[1], "acme/1", identity, hash, true, &session), OC_OK);
+    ck_assert_int_eq(oc_sessions_bind(sessions, &clients[1], "acme/1", identity, hash, &traits),
+                     OC_OK);
     ck_assert_uint_eq(oc_sessions_count(sessions), 1);
-    ck_assert_ptr_eq(find(1, "acme/1"), session);
+    session = find(1, "acme/1");
+    ck_assert_ptr_nonnull(session);
     ck_assert_ptr_eq(oc_sessions_find_id(sessions, "acme/1"), session);
     ck_assert_ptr_eq(oc_session_identity(session), identity);
     ck_assert_str_eq(oc_session_client_id(session), "acme/1");
@@ -79,6 +87,8 @@ START_TEST(a_new_session)
     ck_assert(oc_session_connected(session));
     ck_assert(oc_session_current(session));
     ck_assert(oc_session_id_bound(session));
+    ck_assert(!oc_session_end_on_expiry(session));
+    ck_assert(!oc_session_foreign(session));
 
     ck_assert_ptr_null(find(2, "acme/1"));
     ck_assert_ptr_null(find(1, "acme/2"));
@@ -103,7 +113,7 @@ START_TEST(takeover)
     ck_assert(!oc_session_current(old));
     ck_assert(oc_session_current(new));
 
-    oc_sessions_disconnected(sessions, &clients[1], 50);
+    oc_sessions_disconnected(sessions, &clients[1], true, 50);
     ck_assert(!oc_session_connected(old));
     ck_assert(oc_session_connected(new));
     ck_assert_ptr_eq(oc_sessions_find_id(sessions, "tab"), new);
@@ -138,45 +148,85 @@ END_TEST
 START_TEST(dropping_and_disconnecting_nobody)
 {
     oc_sessions_drop(sessions, &clients[1]);
-    oc_sessions_disconnected(sessions, &clients[1], 10);
-    oc_sessions_release_id(sessions, "tab");
+    oc_sessions_disconnected(sessions, &clients[1], true, 10);
     ck_assert_ptr_null(oc_sessions_next_expired(sessions, INT64_MAX));
     bind_client(1, "tab", "ann", 100);
     oc_sessions_drop(sessions, &clients[2]);
-    oc_sessions_disconnected(sessions, &clients[2], 10);
+    oc_sessions_disconnected(sessions, &clients[2], true, 10);
     ck_assert(oc_session_connected(find(1, "tab")));
 }
 END_TEST
 
 static const struct {
     const char *name;
-    int64_t deadline_s;
-    int64_t gone_s; /* when the connection ends */
-    int64_t last_s; /* when its session is still there */
-} graces[] = {
-    {"long before the deadline", 1000, 10, 999},
-    {"within the grace of the deadline", 1000, 970, 970 + WILL_GRACE_S - 1},
-    {"just at the grace of the deadline", 1000, 940, 999},
-    {"at the deadline", 1000, 1000, 1000 + WILL_GRACE_S - 1},
-    {"after the deadline", 1000, 1500, 1500 + WILL_GRACE_S - 1},
+    int64_t gone_s; /* when the connection ends; the deadline is 1000 */
+} ends[] = {
+    {"long before the deadline", 10},
+    {"shortly before the deadline", 970},
+    {"at the deadline", 1000},
+    {"after the deadline", 1500},
 };
 
-/* The Will comes after DISCONNECT. */
-START_TEST(a_session_outlives_its_connection)
+static void disconnect_at(bool lives_on, int64_t gone_s)
 {
-    bind_client(1, "tab", "ann", graces[_i].deadline_s);
-    if (graces[_i].gone_s >= graces[_i].deadline_s)
-        ck_assert_ptr_eq(oc_sessions_next_expired(sessions, graces[_i].deadline_s), find(1, "tab"));
-    oc_sessions_disconnected(sessions, &clients[1], graces[_i].gone_s);
+    bind_client(1, "tab", "ann", 1000);
+    if (gone_s >= 1000)
+        ck_assert_ptr_eq(oc_sessions_next_expired(sessions, 1000), find(1, "tab"));
+    oc_sessions_disconnected(sessions, &clients[1], lives_on, gone_s);
     /* A second time changes nothing. */
-    oc_sessions_disconnected(sessions, &clients[1], graces[_i].gone_s + 1000);
-    ck_assert_ptr_null(oc_sessions_next_expired(sessions, graces[_i].last_s));
-    ck_assert_msg(find(1, "tab") != NULL, "%s: gone early", graces[_i].name);
-    ck_assert_msg(oc_sessions_find_id(sessions, "tab") != NULL, "%s", graces[_i].name);
-    ck_assert_ptr_null(oc_sessions_next_expired(sessions, graces[_i].last_s + 1));
-    ck_assert_msg(find(1, "tab") == NULL, "%s: stays", graces[_i].name);
-    ck_assert_msg(oc_sessions_find_id(sessions, "tab") == NULL, "%s: stays", graces[_i].name);
+    oc_sessions_disconnected(sessions, &clients[1], !lives_on, gone_s + 1000);
+}
+
+/* The Will comes after DISCONNECT. */
+START_TEST(a_will_meets_its_session)
+{
+    int64_t last_s = ends[_i].gone_s + WILL_GRACE_S - 1;
+
+    disconnect_at(false, ends[_i].gone_s);
+    ck_assert_ptr_null(oc_sessions_next_expired(sessions, last_s));
+    ck_assert_msg(find(1, "tab") != NULL, "%s: gone early", ends[_i].name);
+    ck_assert_ptr_nonnull(oc_session_identity(find(1, "tab")));
+    ck_assert_ptr_null(oc_sessions_next_expired(sessions, last_s + 1));
+    ck_assert_msg(find(1, "tab") == NULL, "%s: stays", ends[_i].name);
+    ck_assert_ptr_null(oc_sessions_find_id(sessions, "tab"));
     ck_assert_uint_eq(oc_sessions_count(sessions), 0);
+}
+END_TEST
+
+/* Offline, it has its identity until the deadline, and then only its name. */
+START_TEST(a_session_that_lives_on)
+{
+    disconnect_at(true, ends[_i].gone_s);
+    if (ends[_i].gone_s < 1000) {
+        ck_assert_ptr_null(oc_sessions_next_expired(sessions, 999));
+        ck_assert_ptr_nonnull(oc_session_identity(find(1, "tab")));
+    }
+    ck_assert_ptr_null(oc_sessions_next_expired(sessions, ends[_i].gone_s + 1000));
+    ck_assert_ptr_null(oc_sessions_next_expired(sessions, INT64_MAX));
+    ck_assert_msg(find(1, "tab") != NULL, "%s", ends[_i].name);
+    ck_assert_ptr_null(oc_session_identity(find(1, "tab")));
+    ck_assert_int_eq(memcmp(oc_session_token_hash(find(1, "tab")), hash, sizeof hash), 0);
+    /* A connection cannot come back to life without an identity. */
+    oc_sessions_connected(sessions, find(1, "tab"));
+    ck_assert(!oc_session_connected(find(1, "tab")));
+    /* The next client with its address or its id ends it. */
+    bind_client(2, "tab", "ann", 2000);
+    ck_assert_ptr_null(oc_sessions_next_expired(sessions, 0));
+    ck_assert_uint_eq(oc_sessions_count(sessions), 1);
+}
+END_TEST
+
+START_TEST(offline_by_mistake)
+{
+    oc_session_t *session = bind_client(1, "tab", "ann", 100);
+
+    oc_sessions_disconnected(sessions, &clients[1], true, 10);
+    oc_sessions_connected(sessions, session);
+    oc_sessions_connected(sessions, session);
+    ck_assert(oc_session_connected(session));
+    ck_assert_ptr_null(oc_sessions_next_expired(sessions, 99));
+    ck_assert_ptr_eq(oc_sessions_next_expired(sessions, 100), session);
+    ck_assert_ptr_null(oc_sessions_next_expired(sessions, 100));
 }
 END_TEST
 
@@ -194,7 +244,7 @@ START_TEST(expiry_is_told_once)
     ck_assert_ptr_eq(oc_sessions_next_expired(sessions, 500), late);
     ck_assert_ptr_null(oc_sessions_next_expired(sessions, 500));
     /* Once its connection has ended it goes, after the grace, without a word. */
-    oc_sessions_disconnected(sessions, &clients[2], 500);
+    oc_sessions_disconnected(sessions, &clients[2], false, 500);
     ck_assert_ptr_null(oc_sessions_next_expired(sessions, 500 + WILL_GRACE_S));
     ck_assert_ptr_null(find(2, "early"));
     ck_assert_uint_eq(oc_sessions_count(sessions), 2);
@@ -203,65 +253,124 @@ END_TEST
 
 static const struct {
     const char *name;
-    const char *subject; /* who asks */
-    int64_t now_s;
-    bool disconnected;
-    bool released;
+    const char *subject; /* who asks; all are of acme */
     const char *id;
+    int64_t now_s;
     oc_err_t err;
 } holders[] = {
-    {"another subject", "bob", 50, false, false, "tab", OC_E_CLIENT_ID_IN_USE},
-    {"no JWT client", NULL, 50, false, false, "tab", OC_E_CLIENT_ID_IN_USE},
-    {"a subject that begins so", "anna", 50, false, false, "tab", OC_E_CLIENT_ID_IN_USE},
-    {"a subject in capitals", "ANN", 50, false, false, "tab", OC_E_CLIENT_ID_IN_USE},
-    {"in the holder's last second", "bob", 99, false, false, "tab", OC_E_CLIENT_ID_IN_USE},
-    {"after the holder's time", "bob", 100, false, false, "tab", OC_OK},
-    {"the same subject", "ann", 50, false, false, "tab", OC_OK},
-    {"another id", "bob", 50, false, false, "tab2", OC_OK},
-    {"after a disconnect", "bob", 50, true, false, "tab", OC_OK},
-    {"after a release", "bob", 50, false, true, "tab", OC_OK},
+    {"another subject", "bob", "tab", 50, OC_E_CLIENT_ID_IN_USE},
+    {"another authenticator's client", NULL, "tab", 50, OC_E_CLIENT_ID_IN_USE},
+    {"a subject that begins so", "anna", "tab", 50, OC_E_CLIENT_ID_IN_USE},
+    {"a subject in capitals", "ANN", "tab", 50, OC_E_CLIENT_ID_IN_USE},
+    {"in the holder's last second", "bob", "tab", 99, OC_E_CLIENT_ID_IN_USE},
+    {"after the holder's time", "bob", "tab", 100, OC_OK},
+    {"another authenticator's, after the holder's time", NULL, "tab", 100, OC_OK},
+    {"the same subject", "ann", "tab", 50, OC_OK},
+    {"another id", "bob", "tab2", 50, OC_OK},
 };
+
+static oc_err_t check_id(const char *id, const char *subject, int64_t now_s)
+{
+    oc_identity_t *identity = subject ? identity_of(subject, 10000) : NULL;
+    oc_err_t err = oc_sessions_check_id(sessions, id, identity, now_s);
+
+    oc_identity_free(identity);
+    return err;
+}
 
 START_TEST(client_id_in_use)
 {
     bind_client(1, "tab", "ann", 100);
-    if (holders[_i].disconnected)
-        oc_sessions_disconnected(sessions, &clients[1], 40);
-    if (holders[_i].released)
-        oc_sessions_release_id(sessions, "tab");
-    ck_assert_msg(oc_sessions_check_id(sessions, holders[_i].id, holders[_i].subject,
-                                       holders[_i].now_s) == holders[_i].err,
+    ck_assert_msg(check_id(holders[_i].id, holders[_i].subject, holders[_i].now_s) ==
+                      holders[_i].err,
                   "%s", holders[_i].name);
 }
 END_TEST
 
-START_TEST(released)
+static const struct {
+    const char *name;
+    const char *id;
+    const char *subject; /* who asks */
+    bool bound, lives_on;
+    int64_t now_s;
+    oc_err_t err;
+} offline_holders[] = {
+    {"free form", "tab", "bob", false, true, 50, OC_OK},
+    {"of the same organization", "acme/1", "bob", true, true, 50, OC_OK},
+    {"of another organization", "globex/1", "bob", true, true, 50, OC_E_CLIENT_ID_IN_USE},
+    {"for another authenticator's", "acme/1", NULL, true, true, 50, OC_E_CLIENT_ID_IN_USE},
+    {"does not live on", "globex/1", "bob", true, false, 50, OC_OK},
+    {"after its time", "globex/1", "bob", true, true, 100, OC_OK},
+};
+
+/* Whoever starts clean with the id of an offline session would throw away what is queued for it. */
+START_TEST(client_id_of_an_offline_session)
+{
+    bind_bound(1, offline_holders[_i].id, "ann", 100, offline_holders[_i].bound);
+    oc_sessions_disconnected(sessions, &clients[1], offline_holders[_i].lives_on, 40);
+    ck_assert_msg(check_id(offline_holders[_i].id, offline_holders[_i].subject,
+                           offline_holders[_i].now_s) == offline_holders[_i].err,
+                  "%s", offline_holders[_i].name);
+}
+END_TEST
+
+START_TEST(foreign)
+{
+    oc_session_t *session;
+
+    ck_assert_int_eq(oc_sessions_bind_foreign(sessions, &clients[1], "tab"), OC_OK);
+    session = find(1, "tab");
+    ck_assert(oc_session_foreign(session));
+    ck_assert_ptr_null(oc_session_identity(session));
+    ck_assert_ptr_null(oc_sessions_next_expired(sessions, INT64_MAX));
+    ck_assert_int_eq(check_id("tab", "ann", 50), OC_E_CLIENT_ID_IN_USE);
+    ck_assert_int_eq(check_id("tab", NULL, 50), OC_OK);
+    oc_sessions_connected(sessions, session);
+    oc_sessions_disconnected(sessions, &clients[1], true, 50);
+    ck_assert_ptr_null(find(1, "tab"));
+    ck_assert_int_eq(check_id("tab", "ann", 50), OC_OK);
+}
+END_TEST
+
+/* It may yet be refused: an offline session must not suffer from that. */
+START_TEST(foreign_beside_an_offline_session)
 {
     oc_session_t *session = bind_client(1, "tab", "ann", 100);
 
-    oc_sessions_release_id(sessions, "other");
+    oc_sessions_disconnected(sessions, &clients[1], true, 10);
+    ck_assert_int_eq(oc_sessions_bind_foreign(sessions, &clients[2], "tab"), OC_OK);
     ck_assert(oc_session_current(session));
-    oc_sessions_release_id(sessions, "tab");
-    oc_sessions_release_id(sessions, "tab");
+    ck_assert(!oc_session_current(find(2, "tab")));
+    ck_assert_ptr_null(oc_sessions_next_expired(sessions, 99));
+    ck_assert_ptr_nonnull(oc_session_identity(session));
+    oc_sessions_drop(sessions, &clients[2]);
+    ck_assert_ptr_eq(oc_sessions_find_id(sessions, "tab"), session);
+}
+END_TEST
+
+/* One whose time is over gives its id up, so that it is not the other that is disconnected by it. */
+START_TEST(foreign_after_an_expired_session)
+{
+    oc_session_t *session = bind_client(1, "tab", "ann", 100);
+
+    ck_assert_int_eq(oc_sessions_bind_foreign(sessions, &clients[2], "tab"), OC_OK);
     ck_assert(!oc_session_current(session));
-    ck_assert_ptr_null(oc_sessions_find_id(sessions, "tab"));
-    ck_assert_ptr_eq(find(1, "tab"), session);
-    /* Still told when its time is over, for the caller to see that it is not current. */
+    ck_assert(oc_session_current(find(2, "tab")));
     ck_assert_ptr_eq(oc_sessions_next_expired(sessions, 100), session);
 }
 END_TEST
 
 START_TEST(freeing)
 {
+    const oc_session_traits_t traits = {0};
     oc_sessions_t *others = oc_sessions_new();
-    oc_session_t *session = NULL;
 
     oc_sessions_free(NULL);
     oc_sessions_free(others);
     others = oc_sessions_new();
     for (int i = 0; i < 64; i++)
         ck_assert_int_eq(oc_sessions_bind(others, &clients[i], "tab", identity_of("ann", 100 + i),
-                                          hash, false, &session),
+                                          hash, &traits),
                          OC_OK);
     oc_sessions_free(others);
 }
@@ -272,7 +381,7 @@ END_TEST
 #define OPERATIONS 10000
 
 typedef struct model {
-    bool there, connected, current, told;
+    bool there, connected, current, told, lives_on, spent;
     int id;
     int subject;
     int64_t deadline_s, due_s;
@@ -283,11 +392,18 @@ static model_t model[COUNT(clients)];
 static char id_texts[IDS][8];
 static const char *const subjects[] = {"ann", "bob", "cem"};
 
-static void model_release(int id)
+static void model_supersede(int id)
 {
     for (size_t i = 0; i < COUNT(model); i++) {
-        if (model[i].there && model[i].id == id)
-            model[i].current = false;
+        model_t *m = &model[i];
+
+        if (!m->there || !m->current || m->id != id)
+            continue;
+        m->current = false;
+        if (!m->connected) {
+            m->lives_on = false;
+            m->due_s = INT64_MIN;
+        }
     }
 }
 
@@ -304,7 +420,8 @@ static void check_against_model(int64_t now_s, int operation)
                        "operation %d: client %zu, id %d", operation, c, id);
         if (m->there)
             unit_check(oc_session_connected(m->session) == m->connected &&
-                           oc_session_current(m->session) == m->current,
+                           oc_session_current(m->session) == m->current &&
+                           (oc_session_identity(m->session) == NULL) == m->spent,
                        "operation %d: client %zu", operation, c);
     }
     unit_check(oc_sessions_count(sessions) == count, "operation %d: count", operation);
@@ -321,7 +438,7 @@ static void check_against_model(int64_t now_s, int operation)
             bool taken = holder && holder->connected && now_s < holder->deadline_s &&
                          holder->subject != (int)s;
 
-            unit_check(oc_sessions_check_id(sessions, id_texts[id], subjects[s], now_s) ==
+            unit_check(check_id(id_texts[id], subjects[s], now_s) ==
                            (taken ? OC_E_CLIENT_ID_IN_USE : OC_OK),
                        "operation %d: id %d for %s", operation, id, subjects[s]);
         }
@@ -349,10 +466,13 @@ static void expire_both(int64_t now_s, int operation)
     for (size_t c = 0; c < COUNT(model); c++) {
         model_t *m = &model[c];
 
-        if (m->there && !m->connected && m->due_s <= now_s)
-            m->there = false;
-        unit_check(!m->there || m->told || m->due_s > now_s, "operation %d: not told of %zu",
-                   operation, c);
+        if (m->there && !m->connected && m->due_s <= now_s) {
+            m->there = m->lives_on;
+            m->spent = true;
+            m->due_s = INT64_MAX;
+        }
+        unit_check(!m->there || m->told || m->due_s > now_s || m->spent,
+                   "operation %d: not told of %zu", operation, c);
     }
 }
 
@@ -367,13 +487,14 @@ START_TEST(against_a_model)
         int c = rand_r(&seed) % (int)COUNT(clients);
         int id = rand_r(&seed) % IDS;
         model_t *m = &model[c];
+        bool lives_on;
 
         switch (rand_r(&seed) % 8) {
         case 0:
         case 1:
         case 2:
             m->there = false;
-            model_release(id);
+            model_supersede(id);
             *m = (model_t){.there = true,
                            .connected = true,
                            .current = true,
@@ -385,11 +506,12 @@ START_TEST(against_a_model)
             break;
         case 3:
         case 4:
-            oc_sessions_disconnected(sessions, &clients[c], now_s);
+            lives_on = rand_r(&seed) % 2;
+            oc_sessions_disconnected(sessions, &clients[c], lives_on, now_s);
             if (m->there && m->connected) {
                 m->connected = m->told = false;
-                m->due_s =
-                    m->deadline_s > now_s + WILL_GRACE_S ? m->deadline_s : now_s + WILL_GRACE_S;
+                m->lives_on = lives_on && m->current;
+                m->due_s = m->lives_on ? m->deadline_s : now_s + WILL_GRACE_S;
             }
             break;
         case 5:
@@ -397,8 +519,11 @@ START_TEST(against_a_model)
             m->there = false;
             break;
         case 6:
-            oc_sessions_release_id(sessions, id_texts[id]);
-            model_release(id);
+            if (m->there && !m->connected && !m->spent) {
+                oc_sessions_connected(sessions, m->session);
+                m->connected = true;
+                m->due_s = m->deadline_s;
+            }
             break;
         default:
             now_s += rand_r(&seed) % 20;
@@ -422,13 +547,12 @@ START_TEST(thousands)
     size_t told = 0;
 
     for (int i = 0; i < MANY; i++) {
-        oc_session_t *session = NULL;
+        const oc_session_traits_t traits = {0};
         char id[16];
 
         (void)snprintf(id, sizeof id, "id-%d", i);
         ck_assert_int_eq(oc_sessions_bind(sessions, many + i, id,
-                                          identity_of("ann", 1 + i * 7919 % 1000), hash, false,
-                                          &session),
+                                          identity_of("ann", 1 + i * 7919 % 1000), hash, &traits),
                          OC_OK);
     }
     ck_assert_uint_eq(oc_sessions_count(sessions), MANY);
@@ -455,10 +579,15 @@ int main(void)
     tcase_add_test(tcase, takeover);
     tcase_add_test(tcase, address_used_again);
     tcase_add_test(tcase, dropping_and_disconnecting_nobody);
-    unit_add_table(tcase, a_session_outlives_its_connection, graces);
+    unit_add_table(tcase, a_will_meets_its_session, ends);
+    unit_add_table(tcase, a_session_that_lives_on, ends);
+    tcase_add_test(tcase, offline_by_mistake);
     tcase_add_test(tcase, expiry_is_told_once);
     unit_add_table(tcase, client_id_in_use, holders);
-    tcase_add_test(tcase, released);
+    unit_add_table(tcase, client_id_of_an_offline_session, offline_holders);
+    tcase_add_test(tcase, foreign);
+    tcase_add_test(tcase, foreign_beside_an_offline_session);
+    tcase_add_test(tcase, foreign_after_an_expired_session);
     tcase_add_test(tcase, freeing);
     tcase_add_test(tcase, against_a_model);
     tcase_add_test(tcase, thousands);
