@@ -137,13 +137,13 @@ static oc_err_t check_client_id(const plugin_t *plugin, const struct mosquitto *
 {
     const char *id = mosquitto_client_id(client);
 
-    if (oc_sessions_check_id(plugin->sessions, id, identity, time_s) != OC_OK)
-        return oc_fail(diag, OC_E_CLIENT_ID_IN_USE, "it is another subject's");
     if (identity && !mosquitto_client_clean_session(client) &&
         !oc_identity_binds_client_id(identity, id))
         return oc_fail(diag, OC_E_CLIENT_ID_NOT_BOUND,
                        "a persistent session needs a client id of the form %s/...",
                        identity->any_org ? "{subject}" : "{organizationId}");
+    if (oc_sessions_check_id(plugin->sessions, id, identity, time_s) != OC_OK)
+        return oc_fail(diag, OC_E_CLIENT_ID_IN_USE, "it is another subject's");
     return OC_OK;
 }
 

@@ -141,8 +141,10 @@ def test_a_freed_id_may_be_a_foreign_clients(version, broker, foreign, tokens, j
 
 
 @by_version
-def test_a_members_persistent_session_in_foreign_hands(version, broker, foreign, tokens, join):
-    """A foreign client resumes an offline one's id: what was queued and what comes is by its own ACL."""
+@pytest.mark.parametrize("clean", [False, True], ids=["resumed", "started clean"])
+def test_a_members_persistent_session_stays_the_members(clean, version, broker, foreign, tokens, join):
+    """An offline session's id carries its organization: no foreign client takes it, with or without a good
+    password, and what is queued is still there for its own."""
     keep = {"session_expiry": 300}
     member = join(broker, "acme/m", tokens.member(), version, clean=False, props=keep)
     member.subscribe(ALL, qos=1)
@@ -150,10 +152,34 @@ def test_a_members_persistent_session_in_foreign_hands(version, broker, foreign,
     member.disconnect()
     broker.wait_gone("acme/m", mark)
     backend = join(broker, "backend", tokens.service())
-    backend.publish(*event("acme"))
-    sensor = foreign("sensor", "acme/m", version, clean=False, props=keep)
-    backend.publish(*event("acme"))
-    assert sensor.drain() == []
+    where, payload = event("acme")
+    backend.publish(where, payload)
+    for password in (FOREIGN_PASSWORD + "sensor", "wrong"):
+        with Client(broker, version) as thief:
+            answer = thief.connect("acme/m", password, username="sensor", clean=clean, props=keep)
+            assert answer.code == refused(version)
+    assert broker.refusal("acme/m", mark)[0] == "client_id_in_use"
+    back = join(broker, "acme/m", tokens.member(), version, clean=False, props=keep)
+    assert [message.topic for message in back.drain()] == [where]
+
+
+@by_version
+def test_a_foreign_clients_id_is_its_own(version, broker, foreign, tokens, join):
+    """While it is connected, no client of the plugin's takes it; after that, or after a foreign client was
+    refused with it, any may."""
+    sensor = foreign("sensor", "plant-7", version)
+    sensor.subscribe("plant/#")
+    with Client(broker, version) as thief:
+        assert thief.connect("plant-7", tokens.member()).code == refused(version)
+    assert broker.refusal("plant-7")[0] == "client_id_in_use"
+    sensor.publish("plant/7", b"on")
+    assert [message.topic for message in sensor.drain()] == ["plant/7"]
+    mark = broker.mark()
+    sensor.disconnect()
+    broker.wait_gone("plant-7", mark)
+    with Client(broker, version) as wrong:
+        assert wrong.connect("plant-7", "wrong", username="sensor").code == refused(version)
+    join(broker, "plant-7", tokens.member(), version).ping()
 
 
 def test_nothing_is_queued_for_an_unbound_id(broker, foreign, tokens, join):
