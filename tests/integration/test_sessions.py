@@ -68,7 +68,7 @@ def test_id_of_another_subject_is_refused(thief, transport, version, broker, bac
 @by_version
 def test_other_listeners_know_a_live_id(version, make_broker, tokens, join, secret_file):
     """With per_listener_settings each listener has a plugin of its own; the ids are the whole broker's."""
-    broker = make_broker({"jwt_secret_file": secret_file}, per_listener=True)
+    broker = make_broker({"jwt_secret_file": secret_file}, listeners=("tcp", "ws"), per_listener=True)
     holder = join(broker, "mine", tokens.member(), version)
     with Client(broker, version, "ws") as thief:
         assert thief.connect("mine", tokens.member("globex", "eve")).code == refused(version)
