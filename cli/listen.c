@@ -14,14 +14,14 @@
 #include "broker.h"
 #include "commands.h"
 #include "event.h"
+#include "ids.h"
 #include "listen_print.h"
-#include "topic.h"
 
 #define KEEPALIVE_S 30
 #define CONNECT_TIMEOUT_MS 10000
 #define STEP_MS 1000
 #define FILTERS_MAX 8
-#define FILTER_MAX_BYTES (OC_ORG_ID_MAX + 64)
+#define FILTER_MAX_BYTES (OC_ID_MAX + 64)
 
 static const cli_use_t uses[] = {
     {CLI_OPT_ORGANIZATION_ID, false, NULL},

@@ -45,6 +45,11 @@ const char *oc_alg_name(oc_alg_t alg)
     return alg > OC_ALG_NONE && alg < OC_ALG_COUNT ? algs[alg].name : "none";
 }
 
+size_t oc_alg_secret_min(oc_alg_t alg)
+{
+    return alg > OC_ALG_NONE && alg < OC_ALG_COUNT ? algs[alg].secret_min : 0;
+}
+
 static void key_unref(oc_key_t *key)
 {
     if (!key || --key->references > 0)

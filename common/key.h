@@ -40,6 +40,8 @@ typedef uint32_t oc_alg_set_t;
 /* Exact, case-sensitive (RFC 7515 §4.1.1); OC_ALG_NONE for anything else, "none" included. */
 oc_alg_t oc_alg_parse(const char *name, size_t name_len);
 const char *oc_alg_name(oc_alg_t alg);
+/* Least bytes of an HMAC secret for the algorithm (RFC 7518 §3.2); 0 for the others. */
+size_t oc_alg_secret_min(oc_alg_t alg);
 
 /* Limits on what is read from disk. */
 #define OC_SECRET_FILE_MAX ((size_t)64 * 1024)

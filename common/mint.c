@@ -21,19 +21,18 @@
 static const struct signer {
     jwt_alg_t jwt_alg;
     int key_type;      /* EVP_PKEY_NONE for HMAC */
-    size_t secret_min; /* HMAC: bytes */
     const char *group; /* ECDSA: OpenSSL's name of the curve */
     const char *curve; /* ECDSA: its name in RFC 7518 §6.2.1.1 */
 } signers[OC_ALG_COUNT] = {
-    [OC_ALG_HS256] = {JWT_ALG_HS256, EVP_PKEY_NONE, 32, NULL, NULL},
-    [OC_ALG_HS384] = {JWT_ALG_HS384, EVP_PKEY_NONE, 48, NULL, NULL},
-    [OC_ALG_HS512] = {JWT_ALG_HS512, EVP_PKEY_NONE, 64, NULL, NULL},
-    [OC_ALG_RS256] = {JWT_ALG_RS256, EVP_PKEY_RSA, 0, NULL, NULL},
-    [OC_ALG_RS384] = {JWT_ALG_RS384, EVP_PKEY_RSA, 0, NULL, NULL},
-    [OC_ALG_RS512] = {JWT_ALG_RS512, EVP_PKEY_RSA, 0, NULL, NULL},
-    [OC_ALG_ES256] = {JWT_ALG_ES256, EVP_PKEY_EC, 0, "prime256v1", "P-256"},
-    [OC_ALG_ES384] = {JWT_ALG_ES384, EVP_PKEY_EC, 0, "secp384r1", "P-384"},
-    [OC_ALG_ES512] = {JWT_ALG_ES512, EVP_PKEY_EC, 0, "secp521r1", "P-521"},
+    [OC_ALG_HS256] = {JWT_ALG_HS256, EVP_PKEY_NONE, NULL, NULL},
+    [OC_ALG_HS384] = {JWT_ALG_HS384, EVP_PKEY_NONE, NULL, NULL},
+    [OC_ALG_HS512] = {JWT_ALG_HS512, EVP_PKEY_NONE, NULL, NULL},
+    [OC_ALG_RS256] = {JWT_ALG_RS256, EVP_PKEY_RSA, NULL, NULL},
+    [OC_ALG_RS384] = {JWT_ALG_RS384, EVP_PKEY_RSA, NULL, NULL},
+    [OC_ALG_RS512] = {JWT_ALG_RS512, EVP_PKEY_RSA, NULL, NULL},
+    [OC_ALG_ES256] = {JWT_ALG_ES256, EVP_PKEY_EC, "prime256v1", "P-256"},
+    [OC_ALG_ES384] = {JWT_ALG_ES384, EVP_PKEY_EC, "secp384r1", "P-384"},
+    [OC_ALG_ES512] = {JWT_ALG_ES512, EVP_PKEY_EC, "secp521r1", "P-521"},
 };
 
 static void pkey_freep(EVP_PKEY **pkey)
@@ -68,9 +67,11 @@ static bool looks_like_pem(const unsigned char *key, size_t key_len)
     return memmem(key, key_len, begin, sizeof begin - 1) != NULL;
 }
 
-static oc_err_t check_secret(const char *alg, size_t secret_min, const unsigned char *key,
-                             size_t key_len, oc_diag_t *diag)
+static oc_err_t check_secret(const char *alg, const unsigned char *key, size_t key_len,
+                             oc_diag_t *diag)
 {
+    size_t secret_min = oc_alg_secret_min(oc_alg_parse(alg, strlen(alg)));
+
     if (looks_like_pem(key, key_len))
         return oc_fail(diag, OC_E_ALG_NOT_ALLOWED,
                        "%s signs with a secret, but the key is PEM: use an RS or ES algorithm",
@@ -169,7 +170,7 @@ oc_err_t oc_mint_token(const char *alg, const char *kid, const unsigned char *ke
     err = check_claims(claims_json, diag);
     if (err == OC_OK)
         err = signer->key_type == EVP_PKEY_NONE
-                  ? check_secret(alg, signer->secret_min, key, key_len, diag)
+                  ? check_secret(alg, key, key_len, diag)
                   : check_private_key(alg, signer, key, key_len, diag);
     if (err == OC_OK)
         err = sign(signer->jwt_alg, kid, key, key_len, claims_json, &token, diag);

@@ -93,24 +93,12 @@ static const char *check_length(const char *text, size_t max)
 
 static const char *check_id(const char *text)
 {
-    const char *fault = check_length(text, OC_EVENT_ID_MAX);
-
-    if (fault)
-        return fault;
-    if (strpbrk(text, "/+#"))
-        return "must not contain '/', '+' or '#'";
-    if (!oc_utf8_no_space(text, strlen(text)))
-        return "must be UTF-8 without white space and control characters";
-    return NULL;
+    return oc_id_fault(text, strnlen(text, OC_ID_MAX + 1));
 }
 
 static const char *check_organization_id(const char *text)
 {
-    const char *fault = check_id(text);
-
-    if (!fault && text[0] == '$')
-        return "must not begin with '$'";
-    return fault;
+    return oc_org_id_fault(text, strnlen(text, OC_ID_MAX + 1));
 }
 
 static const char *check_line(const char *text, size_t max)

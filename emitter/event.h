@@ -9,15 +9,16 @@
 
 #include <orgcast/emitter.h>
 
+#include "ids.h"
+
 /* Limits, in bytes without the NUL. */
-#define OC_EVENT_ID_MAX 128 /* organization_id, invoice_id, notification_id */
 #define OC_EVENT_INVOICE_NUMBER_MAX 128
 #define OC_EVENT_TITLE_MAX 256
 #define OC_EVENT_MESSAGE_MAX 4096
 #define OC_EVENT_SOURCE_MAX 256
 
 /* "org/" organization "/invoices/notification/" entity, and the NUL. */
-#define OC_EVENT_TOPIC_LEN (4 + OC_EVENT_ID_MAX + 23 + OC_EVENT_ID_MAX + 1)
+#define OC_EVENT_TOPIC_LEN (4 + OC_ID_MAX + 23 + OC_ID_MAX + 1)
 
 /* An event of any type: the struct that its type calls for, borrowed. */
 typedef struct oc_event {

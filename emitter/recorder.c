@@ -53,7 +53,7 @@ static orgcast_err_t recorder_put(orgcast_emitter_t *emitter, oc_item_t *item)
 {
     recorder_t *recorder = (recorder_t *)emitter;
     char event_id[OC_UUID_TEXT_LEN];
-    char organization_id[OC_EVENT_ID_MAX + 1];
+    char organization_id[OC_ID_MAX + 1];
     orgcast_delivery_t report = {
         .event_id = event_id,
         .organization_id = organization_id,

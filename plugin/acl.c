@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "ids.h"
+
 /* What the plugin publishes of itself, for administrators. */
 #define STATUS_TOPIC "$SYS/broker/orgcast"
 

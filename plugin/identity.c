@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ids.h"
 #include "json.h"
 #include "mem.h"
-#include "topic.h"
 #include "utf8.h"
 
 #define CACHE_LINE 64

@@ -160,14 +160,3 @@ const char *oc_filter_unshared(const char *filter, bool *ret_shared)
         return NULL;
     return group + group_len + 1;
 }
-
-bool oc_org_id_valid(const char *id, size_t len)
-{
-    if (len == 0 || len > OC_ORG_ID_MAX || id[0] == '$')
-        return false;
-    for (size_t i = 0; i < len; i++) {
-        if (id[i] == '/' || id[i] == '+' || id[i] == '#')
-            return false;
-    }
-    return oc_utf8_no_space(id, len);
-}

@@ -10,7 +10,6 @@
 
 #include "err.h"
 
-#define OC_ORG_ID_MAX 128
 #define OC_TEMPLATE_MAX_BYTES 512
 
 /* A part of somebody else's string. */
@@ -48,9 +47,5 @@ bool oc_filter_valid(const char *filter);
 /* The filter inside `$share/{group}/{filter}`; NULL when that form is malformed. A filter that is not
  * shared is returned as it is. */
 const char *oc_filter_unshared(const char *filter, bool *ret_shared);
-
-/* INTERFACE: 1 to 128 bytes of UTF-8 without `/ + #`, white space and control characters; an
- * organization id does not begin with `$`. */
-bool oc_org_id_valid(const char *id, size_t len);
 
 #endif

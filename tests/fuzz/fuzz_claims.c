@@ -3,6 +3,7 @@
 #include "fuzz.h"
 #include "identity.h"
 #include "json.h"
+#include "ids.h"
 #include "topic.h"
 #include "utf8.h"
 
@@ -42,7 +43,7 @@ static void check(const oc_claim_rules_t *rule, json_t *claims)
     oc_identity_t *identity = NULL;
     oc_diag_t diag = {0};
     oc_err_t err = oc_identity_from_claims(rule, claims, NOW_S, &identity, &diag);
-    char id[OC_ORG_ID_MAX + 3];
+    char id[OC_ID_MAX + 3];
 
     MUST_HOLD(err == diag.code && (err == OC_OK) == (identity != NULL));
     if (err)

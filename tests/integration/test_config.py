@@ -4,6 +4,8 @@
 import os
 import re
 import shutil
+import tempfile
+from pathlib import Path
 
 import pytest
 from broker import PLUGIN, REPOSITORY, Broker, mosquitto_version
@@ -181,7 +183,12 @@ def test_key_file_unreadable_for_the_brokers_user(option, places, make_broker, t
     shutil.copy(places["hs"], path)
     path.chmod(0o600)
     broker = make_broker({option: path}, start=False)
-    log = broker.refused_start(broker.config().replace("user root\n", "user nobody\n"))
+    # The checkout may be root's alone; the plugin must be where that user can load it from.
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        plugin = shutil.copy(PLUGIN, folder)
+        text = broker.config().replace("user root\n", "user nobody\n")
+        log = broker.refused_start(text.replace(str(PLUGIN), plugin))
     assert re.search(rf"orgcast: plugin_opt_{option}: .*(not readable|Permission denied)", log)
 
 

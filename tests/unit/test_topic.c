@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ids.h"
 #include "topic.h"
 #include "unit.h"
 
@@ -376,15 +377,15 @@ END_TEST
 
 START_TEST(organization_id_lengths)
 {
-    char id[OC_ORG_ID_MAX + 2];
+    char id[OC_ID_MAX + 2];
 
     memset(id, 'a', sizeof id);
-    ck_assert(oc_org_id_valid(id, OC_ORG_ID_MAX));
-    ck_assert(!oc_org_id_valid(id, OC_ORG_ID_MAX + 1));
+    ck_assert(oc_org_id_valid(id, OC_ID_MAX));
+    ck_assert(!oc_org_id_valid(id, OC_ID_MAX + 1));
     /* 128 bytes, not characters; and the last may not be half of one. */
-    id[OC_ORG_ID_MAX - 1] = '\xc3';
-    id[OC_ORG_ID_MAX] = '\xa4';
-    ck_assert(!oc_org_id_valid(id, OC_ORG_ID_MAX));
+    id[OC_ID_MAX - 1] = '\xc3';
+    id[OC_ID_MAX] = '\xa4';
+    ck_assert(!oc_org_id_valid(id, OC_ID_MAX));
     ck_assert(!oc_org_id_valid("a\0b", 3));
 }
 END_TEST
