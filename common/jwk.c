@@ -62,8 +62,8 @@ static EVP_PKEY *from_params(const char *type, OSSL_PARAM_BLD *builder)
 /* RFC 7518 §6.3.1 */
 static oc_err_t read_rsa(json_t *jwk, EVP_PKEY **ret, oc_diag_t *diag)
 {
-    member_t n;
-    member_t e;
+    member_t n = {.len = 0};
+    member_t e = {.len = 0};
     oc_err_t err = get_member(jwk, "n", &n, diag);
     OSSL_PARAM_BLD *builder;
     BIGNUM *n_number;
@@ -98,8 +98,8 @@ static oc_err_t read_ec(json_t *jwk, EVP_PKEY **ret, oc_diag_t *diag)
         {"P-256", "prime256v1", 32}, {"P-384", "secp384r1", 48}, {"P-521", "secp521r1", 66}};
     const char *crv = json_string_value(json_object_get(jwk, "crv"));
     unsigned char point[1 + 2 * 66] = {4};
-    member_t x;
-    member_t y;
+    member_t x = {.len = 0};
+    member_t y = {.len = 0};
     oc_err_t err = get_member(jwk, "x", &x, diag);
 
     if (!err)
@@ -133,7 +133,7 @@ static oc_err_t read_ec(json_t *jwk, EVP_PKEY **ret, oc_diag_t *diag)
 static oc_err_t read_okp(json_t *jwk, EVP_PKEY **ret, oc_diag_t *diag)
 {
     const char *crv = json_string_value(json_object_get(jwk, "crv"));
-    member_t x;
+    member_t x = {.len = 0};
     oc_err_t err = get_member(jwk, "x", &x, diag);
 
     if (err)
@@ -185,7 +185,7 @@ static bool meant_for_jws(json_t *jwk, oc_alg_set_t *ret_allowed)
 static oc_err_t add_oct(oc_keyset_t *set, json_t *jwk, const char *kid,
                         const oc_jwks_options_t *options, oc_alg_set_t allowed, oc_diag_t *diag)
 {
-    member_t k;
+    member_t k = {.len = 0};
     oc_err_t err;
 
     if (!options->allow_secrets)

@@ -48,12 +48,14 @@ static bool all_b64url(const char *text, size_t text_len)
 static bool begins_object(const char *text, size_t text_len)
 {
     while (text_len > 2) {
-        char group[4] = {'A', 'A', 'A', 'A'}; /* zero bits, where the last one is shorter */
+        char group[4];
         size_t group_len = text_len < sizeof group ? text_len : sizeof group;
         unsigned char bytes[3];
         size_t len = 0;
 
-        memcpy(group, text, group_len);
+        /* Where the last one is shorter, zero bits. */
+        for (size_t i = 0; i < sizeof group; i++)
+            group[i] = i < text_len ? text[i] : 'A';
         if (!oc_b64url_decode(group, sizeof group, bytes, sizeof bytes, &len))
             return false;
         for (size_t i = 0; i < len; i++) {

@@ -147,6 +147,7 @@ static void forget(oc_sessions_t *sessions, oc_session_t *session)
     if (session->current)
         HASH_DELETE(by_id, sessions->by_id, session);
     heap_remove(sessions, session);
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): the table has at least this session */
     HASH_DELETE(by_client, sessions->by_client, session);
     oc_identity_free(session->identity);
     free(session);

@@ -2,8 +2,8 @@
 /* Claims → identity. What comes out must keep its own promises. */
 #include "fuzz.h"
 #include "identity.h"
-#include "json.h"
 #include "ids.h"
+#include "json.h"
 #include "topic.h"
 #include "utf8.h"
 
