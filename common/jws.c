@@ -48,18 +48,16 @@ static bool all_b64url(const char *text, size_t text_len)
 static bool begins_object(const char *text, size_t text_len)
 {
     while (text_len > 2) {
-        char group[4];
+        char group[4] = {'A', 'A', 'A', 'A'}; /* zero bits, where the last one is shorter */
         size_t group_len = text_len < sizeof group ? text_len : sizeof group;
         unsigned char bytes[3];
         size_t len = 0;
 
-        /* Where the last one is shorter, zero bits. */
-        for (size_t i = 0; i < sizeof group; i++)
-            group[i] = i < text_len ? text[i] : 'A';
+        memcpy(group, text, group_len);
         if (!oc_b64url_decode(group, sizeof group, bytes, sizeof bytes, &len))
             return false;
         for (size_t i = 0; i < len; i++) {
-            if (!memchr(" \t\r\n", bytes[i], 4))
+            if (bytes[i] != ' ' && bytes[i] != '\t' && bytes[i] != '\r' && bytes[i] != '\n')
                 return bytes[i] == '{';
         }
         text += group_len;
