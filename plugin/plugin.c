@@ -8,8 +8,6 @@
 #include <mosquitto_broker.h>
 #include <mosquitto_plugin.h>
 #include <openssl/crypto.h>
-#include <openssl/err.h>
-#include <openssl/sha.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -17,12 +15,12 @@
 #include "acl.h"
 #include "bucket.h"
 #include "identity.h"
-#include "json.h"
 #include "jws.h"
 #include "mem.h"
 #include "options.h"
 #include "session.h"
 #include "utf8.h"
+#include "verifier.h"
 
 #define EXPORT __attribute__((visibility("default")))
 
@@ -38,8 +36,7 @@
 typedef struct plugin {
     mosquitto_plugin_id_t *id;
     oc_config_t config;
-    oc_keyset_t keys;
-    oc_jws_rules_t jws_rules;
+    oc_verifier_t *verifier;
     oc_sessions_t *sessions;
     oc_bucket_t log_bucket;
     int64_t logged_s;   /* when the last line about a client was written */
@@ -107,19 +104,6 @@ static int deny(plugin_t *plugin, const char *action, const struct mosquitto_evt
     return MOSQ_ERR_ACL_DENIED;
 }
 
-/* The identity that a token stands for, and the token's hash. */
-static oc_err_t identify(plugin_t *plugin, const char *token, size_t token_len, int64_t time_s,
-                         oc_identity_t **ret_identity, oc_diag_t *diag)
-{
-    OC_CLEANUP(oc_json_decrefp) json_t *claims = NULL;
-    oc_err_t err =
-        oc_jws_verify(&plugin->jws_rules, &plugin->keys, token, token_len, &claims, diag);
-
-    if (err)
-        return err;
-    return oc_identity_from_claims(&plugin->config.claim_rules, claims, time_s, ret_identity, diag);
-}
-
 static oc_err_t check_client_id(const plugin_t *plugin, const struct mosquitto *client,
                                 const oc_identity_t *identity, int64_t time_s, oc_diag_t *diag)
 {
@@ -136,48 +120,40 @@ static oc_err_t check_client_id(const plugin_t *plugin, const struct mosquitto *
     return OC_OK;
 }
 
-static void hash_token(const char *token, size_t token_len, unsigned char hash[OC_TOKEN_HASH_LEN])
-{
-    if (!SHA256((const unsigned char *)token, token_len, hash))
-        memset(hash, 0, OC_TOKEN_HASH_LEN);
-    ERR_clear_error();
-}
-
 /* Verify a token and give the client its session. */
 static oc_err_t authenticate(plugin_t *plugin, struct mosquitto *client, const char *token,
-                             size_t token_len, int64_t time_s, oc_diag_t *diag)
+                             size_t token_len, const unsigned char hash[OC_TOKEN_HASH_LEN],
+                             int64_t time_s, oc_diag_t *diag)
 {
     const char *id = mosquitto_client_id(client);
-    unsigned char hash[OC_TOKEN_HASH_LEN];
     oc_identity_t *identity = NULL;
     oc_session_t *session = NULL;
-    oc_err_t err = identify(plugin, token, token_len, time_s, &identity, diag);
+    oc_err_t err =
+        oc_verifier_identify(plugin->verifier, token, token_len, hash, time_s, &identity, diag);
 
     if (!err)
         err = check_client_id(plugin, client, identity, time_s, diag);
     if (!err && mosquitto_set_username(client, identity->subject) != MOSQ_ERR_SUCCESS)
         err = oc_fail(diag, OC_E_NOMEM, "the broker did not take the username");
     if (!err) {
-        hash_token(token, token_len, hash);
         err = oc_sessions_bind(plugin->sessions, client, id, identity, hash,
                                oc_identity_binds_client_id(identity, id), &session);
         if (err)
             (void)oc_fail(diag, err, "out of memory");
     }
     if (err)
-        oc_identity_free(identity);
+        oc_identity_unref(identity);
     return err;
 }
 
 /* On SIGHUP the broker authenticates every session again, offline ones too, with what they once
  * connected with. Refusing one there is a use after free in Mosquitto 2.0.11, and a session keeps its
  * identity until its token's time is over, whatever became of the key: so these are recognized. */
-static bool is_recheck(const plugin_t *plugin, const struct mosquitto *client, const char *token,
-                       size_t token_len, int64_t time_s)
+static bool is_recheck(const plugin_t *plugin, const struct mosquitto *client,
+                       const unsigned char hash[OC_TOKEN_HASH_LEN], int64_t time_s)
 {
     const oc_session_t *session =
         oc_sessions_find(plugin->sessions, client, mosquitto_client_id(client));
-    unsigned char hash[OC_TOKEN_HASH_LEN];
 
     /* Without an address it is no connection, but a session that the broker restored from disk; it
      * gets no identity, and so nothing, until it connects. */
@@ -185,8 +161,7 @@ static bool is_recheck(const plugin_t *plugin, const struct mosquitto *client, c
         return mosquitto_client_address(client) == NULL;
     if (!oc_session_connected(session) && time_s > plugin->reloaded_s + 1)
         return false;
-    hash_token(token, token_len, hash);
-    return CRYPTO_memcmp(hash, oc_session_token_hash(session), sizeof hash) == 0;
+    return CRYPTO_memcmp(hash, oc_session_token_hash(session), OC_TOKEN_HASH_LEN) == 0;
 }
 
 static int on_basic_auth(int event, void *event_data, void *userdata)
@@ -196,12 +171,17 @@ static int on_basic_auth(int event, void *event_data, void *userdata)
     /* The broker ends a password at its first NUL. */
     const char *token = auth->password ? auth->password : "";
     size_t token_len = strlen(token);
+    unsigned char hash[OC_TOKEN_HASH_LEN];
     int64_t time_s = now_s();
     oc_diag_t diag = {0};
     oc_err_t err;
 
     (void)event;
-    if (is_recheck(plugin, auth->client, token, token_len, time_s))
+    if (!oc_verifier_hash(plugin->verifier, token, token_len, hash)) {
+        err = oc_fail(&diag, OC_E_NOMEM, "out of memory");
+        return refuse(plugin, auth->client, err, &diag, time_s);
+    }
+    if (is_recheck(plugin, auth->client, hash, time_s))
         return MOSQ_ERR_SUCCESS;
     oc_sessions_drop(plugin->sessions, auth->client);
 
@@ -212,7 +192,7 @@ static int on_basic_auth(int event, void *event_data, void *userdata)
         oc_sessions_release_id(plugin->sessions, mosquitto_client_id(auth->client));
         return MOSQ_ERR_PLUGIN_DEFER;
     }
-    err = authenticate(plugin, auth->client, token, token_len, time_s, &diag);
+    err = authenticate(plugin, auth->client, token, token_len, hash, time_s, &diag);
     return err ? refuse(plugin, auth->client, err, &diag, time_s) : MOSQ_ERR_SUCCESS;
 }
 
@@ -314,6 +294,7 @@ static int on_tick(int event, void *event_data, void *userdata)
     (void)event;
     (void)event_data;
     plugin->reloaded_s = 0;
+    oc_verifier_poll(plugin->verifier);
     end_expired(plugin, time_s);
     if (plugin->log_bucket.left_out > 0 && time_s > plugin->logged_s + 9) {
         log_left_out(plugin, time_s);
@@ -322,18 +303,10 @@ static int on_tick(int event, void *event_data, void *userdata)
     return MOSQ_ERR_SUCCESS;
 }
 
-static oc_err_t load_keys(plugin_t *plugin, oc_diag_t *diag)
+static void log_keys(void *context, bool error, const char *message)
 {
-    oc_keyset_t keys = {0};
-    oc_jws_rules_t rules = {0};
-    oc_err_t err = oc_config_load_keys(&plugin->config, &keys, &rules, diag);
-
-    if (err)
-        return err;
-    oc_keyset_done(&plugin->keys);
-    plugin->keys = keys;
-    plugin->jws_rules = rules;
-    return OC_OK;
+    (void)context;
+    mosquitto_log_printf(error ? MOSQ_LOG_WARNING : MOSQ_LOG_NOTICE, "orgcast: %s", message);
 }
 
 /* Always success: on anything else Mosquitto 2.1 exits, and 2.0 drops the other authenticators. */
@@ -345,8 +318,9 @@ static int on_reload(int event, void *event_data, void *userdata)
     (void)event;
     (void)event_data;
     plugin->reloaded_s = now_s();
-    if (load_keys(plugin, &diag) == OC_OK)
-        mosquitto_log_printf(MOSQ_LOG_NOTICE, "orgcast: %zu keys read again", plugin->keys.count);
+    if (oc_verifier_reload(plugin->verifier, &diag) == OC_OK)
+        mosquitto_log_printf(MOSQ_LOG_NOTICE, "orgcast: keys read again; there are %zu",
+                             oc_verifier_key_count(plugin->verifier));
     else
         mosquitto_log_printf(MOSQ_LOG_ERR, "orgcast: the old keys stay: %s", diag.message);
     return MOSQ_ERR_SUCCESS;
@@ -368,7 +342,7 @@ static void plugin_free(plugin_t *plugin)
     if (!plugin)
         return;
     oc_sessions_free(plugin->sessions);
-    oc_keyset_done(&plugin->keys);
+    oc_verifier_free(plugin->verifier);
     oc_config_done(&plugin->config);
     free(plugin);
 }
@@ -384,7 +358,9 @@ static oc_err_t configure(plugin_t *plugin, const struct mosquitto_opt *opts, in
     for (int i = 0; i < opt_count; i++)
         options[i] = (oc_option_t){opts[i].key, opts[i].value};
     err = oc_config_init(&plugin->config, options, (size_t)opt_count, diag);
-    return err ? err : load_keys(plugin, diag);
+    if (err)
+        return err;
+    return oc_verifier_new(&plugin->config, log_keys, plugin, &plugin->verifier, diag);
 }
 
 static oc_err_t start(plugin_t *plugin, const struct mosquitto_opt *opts, int opt_count,
@@ -449,7 +425,7 @@ EXPORT int mosquitto_plugin_init(mosquitto_plugin_id_t *identifier, void **userd
                          "orgcast " ORGCAST_VERSION
                          ": %zu keys, %zu topic "
                          "templates, clients without a JWT: %s",
-                         plugin->keys.count, plugin->config.template_count,
+                         oc_verifier_key_count(plugin->verifier), plugin->config.template_count,
                          plugin->config.defer_non_jwt ? "deferred" : "denied");
     *userdata = plugin;
     return MOSQ_ERR_SUCCESS;

@@ -150,7 +150,7 @@ static void forget(oc_sessions_t *sessions, oc_session_t *session)
     supersede(sessions, session);
     heap_remove(sessions, session);
     HASH_DELETE(by_client, sessions->by_client, session);
-    oc_identity_free(session->identity);
+    oc_identity_unref(session->identity);
     free(session);
 }
 
