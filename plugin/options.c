@@ -258,7 +258,7 @@ static const option_row_t rows[] = {
                    "most once in 10 seconds.",
         .set = set_number,
         .offset = FIELD(jwks_refresh_s),
-        .least = 10,
+        .least = 1,
         .most = 7L * 86400,
         .units = "seconds",
     },
