@@ -157,6 +157,15 @@ bool oc_keyring_poll(oc_keyring_t *ring)
     return changed && gather(ring, NULL) == OC_OK;
 }
 
+bool oc_keyring_complete(const oc_keyring_t *ring)
+{
+    for (size_t i = 0; i < ring->config->jwks_urls.count; i++) {
+        if (ring->urls[i].keys.count == 0)
+            return false;
+    }
+    return true;
+}
+
 void oc_keyring_miss(oc_keyring_t *ring, int64_t now_s)
 {
     for (size_t i = 0; i < ring->config->jwks_urls.count; i++)
