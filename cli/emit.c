@@ -191,9 +191,7 @@ static void explain(const emit_run_t *run, const cli_broker_t *broker)
         &run->receipts; /* the emitter is closed: nobody writes there */
 
     if (receipts->turned_away) {
-        (void)cli_error(run->args, "%s:%d refused the connection: %s", broker->host, broker->port,
-                        receipts->connection);
-        cli_broker_print_mend(broker);
+        cli_broker_print_mend(broker); /* that it was refused has been said */
         return;
     }
     (void)cli_error(run->args,

@@ -123,14 +123,24 @@ static void clear_progress(const cli_receipts_t *receipts)
 }
 
 /* @locks */
+static uint64_t reports(const cli_receipts_t *receipts)
+{
+    return receipts->acknowledged + receipts->refused + receipts->dropped;
+}
+
+/* @locks */
 static void show_progress(cli_receipts_t *receipts)
 {
     int64_t now_ms = monotonic_ms();
+    uint64_t emitted = receipts->emitted;
 
     if (!receipts->progress || now_ms - receipts->progress_shown_ms < PROGRESS_INTERVAL_MS)
         return;
     receipts->progress_shown_ms = now_ms;
-    fprintf(stderr, "\r\033[K%" PRIu64 " emitted, %" PRIu64 " acknowledged", receipts->emitted,
+    /* A report may come before the emit call has returned. */
+    if (emitted < reports(receipts))
+        emitted = reports(receipts);
+    fprintf(stderr, "\r\033[K%" PRIu64 " emitted, %" PRIu64 " acknowledged", emitted,
             receipts->acknowledged);
     if (receipts->refused)
         fprintf(stderr, ", %" PRIu64 " refused", receipts->refused);
@@ -173,13 +183,15 @@ static void settle(cli_receipts_t *receipts, struct cli_receipt *receipt)
     if (!receipt->emitted || !receipt->reported)
         return;
     remove_receipt(receipts, receipt);
-    clear_progress(receipts);
-    if (receipts->style == CLI_RECEIPTS_JSON)
-        print_json(receipt);
-    else if (receipts->style == CLI_RECEIPTS_TEXT || receipt->status == ORGCAST_DELIVERY_REFUSED)
-        print_text(receipt);
-    /* A reader behind a pipe sees each receipt when it is true, not when a buffer is full. */
-    (void)fflush(stdout);
+    if (receipts->style != CLI_RECEIPTS_REFUSED || receipt->status == ORGCAST_DELIVERY_REFUSED) {
+        clear_progress(receipts);
+        if (receipts->style == CLI_RECEIPTS_JSON)
+            print_json(receipt);
+        else
+            print_text(receipt);
+        /* A reader behind a pipe sees each receipt when it is true, not when a buffer is full. */
+        (void)fflush(stdout);
+    }
     receipt_free(receipt);
 }
 
@@ -248,15 +260,15 @@ void cli_receipts_on_connection(void *context, bool connected, const char *messa
         receipts->connected_once = true;
     } else if (news) {
         (void)snprintf(receipts->connection, sizeof receipts->connection, "%s", message);
-        if (!receipts->connected_once && strncmp(message, REFUSED, strlen(REFUSED)) == 0) {
-            receipts->turned_away = true;
-            (void)snprintf(receipts->connection, sizeof receipts->connection, "%s",
-                           message + strlen(REFUSED));
-            (void)pthread_cond_signal(&receipts->reported);
-        } else {
-            clear_progress(receipts);
+        receipts->turned_away =
+            !receipts->connected_once && strncmp(message, REFUSED, strlen(REFUSED)) == 0;
+        clear_progress(receipts);
+        if (receipts->turned_away)
+            fprintf(stderr, "orgcast emit: the broker refused the connection: %s\n",
+                    message + strlen(REFUSED));
+        else
             fprintf(stderr, "orgcast emit: %s; trying again\n", message);
-        }
+        (void)pthread_cond_signal(&receipts->reported);
     }
     (void)pthread_mutex_unlock(&receipts->lock);
 }
@@ -276,12 +288,6 @@ void cli_receipts_closing(cli_receipts_t *receipts)
     (void)pthread_mutex_lock(&receipts->lock);
     receipts->closing = true;
     (void)pthread_mutex_unlock(&receipts->lock);
-}
-
-/* @locks */
-static uint64_t reports(const cli_receipts_t *receipts)
-{
-    return receipts->acknowledged + receipts->refused + receipts->dropped;
 }
 
 bool cli_receipts_wait(cli_receipts_t *receipts, uint64_t waiting, int64_t stall_timeout_ms)
