@@ -374,7 +374,8 @@ void oc_fetch_hurry(oc_fetch_t *fetch, int64_t now_s)
 {
     int64_t since_s = now_s - fetch->hurried_s;
 
-    if (since_s >= 0 && since_s < HURRY_INTERVAL_S)
+    /* These are whole seconds, so a difference of 10 may be one of 9.1. */
+    if (since_s >= 0 && since_s <= HURRY_INTERVAL_S)
         return;
     fetch->hurried_s = now_s;
     atomic_store(&fetch->hurry, true);
@@ -398,3 +399,8 @@ bool oc_fetch_message(oc_fetch_t *fetch, char ret_message[static OC_FETCH_MESSAG
     (void)pthread_mutex_unlock(&fetch->lock);
     return found;
 }
+    oc_fetch_now(fetch);
+}
+
+void oc_fetch_now(oc_fetch_t *fetch)
+{

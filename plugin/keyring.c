@@ -121,7 +121,7 @@ oc_err_t oc_keyring_reload(oc_keyring_t *ring, oc_diag_t *diag)
 {
     oc_keyset_t files = {0};
     oc_keyset_t old = ring->files;
-    oc_err_t err = oc_config_load_keys(ring->config, warn, ring, &files, diag);
+    oc_err_t err;
 
     if (err)
         return err;
@@ -130,6 +130,9 @@ oc_err_t oc_keyring_reload(oc_keyring_t *ring, oc_diag_t *diag)
     if (err) {
         ring->files = old;
         old = files;
+    for (size_t i = 0; i < ring->config->jwks_urls.count; i++)
+        oc_fetch_now(ring->urls[i].fetch);
+    err = oc_config_load_keys(ring->config, warn, ring, &files, diag);
     }
     oc_keyset_done(&old);
     return err;

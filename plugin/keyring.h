@@ -24,7 +24,7 @@ OC_MUST_CHECK oc_err_t oc_keyring_new(const oc_config_t *config, oc_keyring_log_
                                       void *context, oc_keyring_t **ret_ring, oc_diag_t *diag);
 void oc_keyring_free(oc_keyring_t *ring);
 
-/* Read the key files again; on error the old keys stay. */
+/* Read the key files again, and have every set fetched again; on error the old keys stay. */
 OC_MUST_CHECK oc_err_t oc_keyring_reload(oc_keyring_t *ring, oc_diag_t *diag);
 
 /* Take over what was fetched meanwhile, and pass on the fetchers' lines. Does not wait. True when the
