@@ -44,6 +44,8 @@ struct oc_fetch {
     _Atomic(oc_keyset_t *) fresh; /* whoever swaps it out owns it */
     body_t last;                  /* the document of the last set; the fetch thread only */
     int64_t hurried_s;            /* the broker's thread only */
+    bool cached;                  /* it is in the cache file; likewise */
+    bool cache_failing;           /* and that was said; likewise */
 
     pthread_mutex_t lock; /* guards what follows; held for a copy, never while waiting */
     message_t messages[MESSAGES];
@@ -221,8 +223,26 @@ static oc_err_t take_document(oc_fetch_t *fetch, body_t *body, oc_diag_t *diag)
 {
     const oc_jwks_options_t options = {fetch->options.url, false, say_skipped, fetch};
     oc_keyset_t keys = {0};
-    oc_diag_t cache_diag = {0};
     oc_err_t err;
+
+/* Put the last document into the cache file, if it is not there. The first of several failures is
+ * logged. */
+static void keep_document(oc_fetch_t *fetch)
+{
+    char line[OC_FETCH_MESSAGE_MAX];
+    oc_diag_t cause = {0};
+
+    if (!fetch->options.cache_file || fetch->cached)
+        return;
+    fetch->cached = oc_jwks_cache_store(fetch->options.cache_file, fetch->options.url,
+                                        fetch->last.bytes, fetch->last.len, &cause) == OC_OK;
+    if (!fetch->cached && !fetch->cache_failing) {
+        (void)snprintf(line, sizeof line, "jwks_cache_file: %s; the set is not kept on disk",
+                       cause.message);
+        say(fetch, true, line);
+    }
+    fetch->cache_failing = !fetch->cached;
+}
 
     if (body->len > 0 && body->len == fetch->last.len &&
         memcmp(body->bytes, fetch->last.bytes, body->len) == 0)
@@ -233,10 +253,6 @@ static oc_err_t take_document(oc_fetch_t *fetch, body_t *body, oc_diag_t *diag)
     oc_keyset_done(&keys);
     if (err)
         return err;
-    if (fetch->options.cache_file &&
-        oc_jwks_cache_store(fetch->options.cache_file, fetch->options.url, body->bytes, body->len,
-                            &cache_diag) != OC_OK)
-        say(fetch, true, cache_diag.message);
     free(fetch->last.bytes);
     fetch->last = *body;
     *body = (body_t){0};
@@ -247,6 +263,7 @@ static oc_err_t fetch_once(oc_fetch_t *fetch, oc_diag_t *diag)
 {
     body_t body = {0};
     oc_err_t err = download(fetch, &body, diag);
+    fetch->cached = false;
 
     if (!err)
         err = take_document(fetch, &body, diag);
@@ -258,6 +275,8 @@ static oc_err_t fetch_once(oc_fetch_t *fetch, oc_diag_t *diag)
 static void wait_until(oc_fetch_t *fetch, int64_t due_ms)
 {
     for (;;) {
+    if (!err)
+        keep_document(fetch);
         int64_t left_ms = due_ms - monotonic_ms();
 
         if (left_ms <= 0 || atomic_load(&fetch->stopping) || atomic_exchange(&fetch->hurry, false))
