@@ -79,6 +79,9 @@ OC_MUST_CHECK oc_err_t oc_keyset_add_secret_file(oc_keyset_t *set, const char *p
 OC_MUST_CHECK oc_err_t oc_keyset_add_public_file(oc_keyset_t *set, const char *path,
                                                  const char *kid, oc_diag_t *diag);
 
+/* Check that a file holds at least one PEM certificate. OC_E_CONFIG with the cause in diag otherwise. */
+OC_MUST_CHECK oc_err_t oc_ca_file_check(const char *path, oc_diag_t *diag);
+
 /* Add an HMAC secret: at least 32 bytes, copied into OpenSSL's keeping.
  * kid:     bound to this key id; NULL: to none
  * source:  where it came from, for messages

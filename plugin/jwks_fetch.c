@@ -101,6 +101,8 @@ static CURL *make_transfer(const oc_fetch_options_t *options, const char *url, b
     CURL *easy = curl_easy_init();
 
     if (!easy)
+    /* Plain HTTP is for this machine, so it is never sent to another one. */
+    const char *no_proxy = strncasecmp(url, "http:", 5) == 0 ? "*" : "localhost,127.0.0.1,::1";
         return NULL;
     if (curl_easy_setopt(easy, CURLOPT_URL, url) != CURLE_OK ||
         curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "https,http") != CURLE_OK ||
@@ -110,7 +112,8 @@ static CURL *make_transfer(const oc_fetch_options_t *options, const char *url, b
         curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS) != CURLE_OK ||
         curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, TRANSFER_TIMEOUT_MS) != CURLE_OK ||
         curl_easy_setopt(easy, CURLOPT_MAXFILESIZE, (long)OC_JWKS_MAX_BYTES) != CURLE_OK ||
-        curl_easy_setopt(easy, CURLOPT_NOPROXY, "localhost,127.0.0.1,::1") != CURLE_OK ||
+        curl_easy_setopt(easy, CURLOPT_NOPROXY, no_proxy) != CURLE_OK ||
+        curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, cause) != CURLE_OK ||
         curl_easy_setopt(easy, CURLOPT_USERAGENT, "orgcast") != CURLE_OK ||
         curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body) != CURLE_OK ||
         curl_easy_setopt(easy, CURLOPT_WRITEDATA, body) != CURLE_OK ||

@@ -73,7 +73,7 @@ void oc_config_done(oc_config_t *config);
 /* Check one option by itself, as oc_config_init() does. */
 OC_MUST_CHECK oc_err_t oc_option_check(const oc_option_t *option, oc_diag_t *diag);
 
-/* Read every key file into a new set.
+/* Read every key file into a new set, and look at jwks_ca_file.
  * warn, context: called for each key of a set that is skipped; warn may be NULL
  * Errors: OC_E_CONFIG with "plugin_opt_NAME: cause" in diag, OC_E_NOMEM. */
 OC_MUST_CHECK oc_err_t oc_config_load_keys(const oc_config_t *config,
