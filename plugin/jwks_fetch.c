@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 #include "jwk.h"
@@ -43,9 +44,9 @@ struct oc_fetch {
     atomic_bool hurry;
     _Atomic(oc_keyset_t *) fresh; /* whoever swaps it out owns it */
     body_t last;                  /* the document of the last set; the fetch thread only */
-    int64_t hurried_s;            /* the broker's thread only */
     bool cached;                  /* it is in the cache file; likewise */
     bool cache_failing;           /* and that was said; likewise */
+    int64_t hurried_s;            /* the broker's thread only */
 
     pthread_mutex_t lock; /* guards what follows; held for a copy, never while waiting */
     message_t messages[MESSAGES];
@@ -96,13 +97,14 @@ static size_t take_body(char *data, size_t size, size_t count, void *context)
     return len;
 }
 
-static CURL *make_transfer(const oc_fetch_options_t *options, const char *url, body_t *body)
+static CURL *make_transfer(const oc_fetch_options_t *options, const char *url, body_t *body,
+                           char cause[static CURL_ERROR_SIZE])
 {
     CURL *easy = curl_easy_init();
-
-    if (!easy)
     /* Plain HTTP is for this machine, so it is never sent to another one. */
     const char *no_proxy = strncasecmp(url, "http:", 5) == 0 ? "*" : "localhost,127.0.0.1,::1";
+
+    if (!easy)
         return NULL;
     if (curl_easy_setopt(easy, CURLOPT_URL, url) != CURLE_OK ||
         curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "https,http") != CURLE_OK ||
@@ -117,8 +119,10 @@ static CURL *make_transfer(const oc_fetch_options_t *options, const char *url, b
         curl_easy_setopt(easy, CURLOPT_USERAGENT, "orgcast") != CURLE_OK ||
         curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body) != CURLE_OK ||
         curl_easy_setopt(easy, CURLOPT_WRITEDATA, body) != CURLE_OK ||
+        /* Instead of the system's bundle, and of its folder of certificates too. */
         (options->ca_file &&
-         curl_easy_setopt(easy, CURLOPT_CAINFO, options->ca_file) != CURLE_OK)) {
+         (curl_easy_setopt(easy, CURLOPT_CAINFO, options->ca_file) != CURLE_OK ||
+          curl_easy_setopt(easy, CURLOPT_CAPATH, NULL) != CURLE_OK))) {
         curl_easy_cleanup(easy);
         return NULL;
     }
@@ -154,7 +158,8 @@ static CURLcode drive(oc_fetch_t *fetch, CURL *easy)
 static oc_err_t request(oc_fetch_t *fetch, const char *url, body_t *body, char **ret_next,
                         oc_diag_t *diag)
 {
-    CURL *easy = make_transfer(&fetch->options, url, body);
+    char cause[CURL_ERROR_SIZE] = "";
+    CURL *easy = make_transfer(&fetch->options, url, body, cause);
     const char *next = NULL;
     long status = 0;
     oc_err_t err = OC_OK;
@@ -170,7 +175,7 @@ static oc_err_t request(oc_fetch_t *fetch, const char *url, body_t *body, char *
     if (body->too_large || result == CURLE_FILESIZE_EXCEEDED)
         err = oc_fail(diag, OC_E_IO, "the answer is longer than %zu bytes", OC_JWKS_MAX_BYTES);
     else if (result != CURLE_OK)
-        err = oc_fail(diag, OC_E_IO, "%s", curl_easy_strerror(result));
+        err = oc_fail(diag, OC_E_IO, "%s", *cause ? cause : curl_easy_strerror(result));
     else if (next && !oc_jwks_url_same_origin(next, fetch->options.url))
         err = oc_fail(diag, OC_E_IO, "redirected to another host, which is not followed");
     else if (next && !(*ret_next = strdup(next)))
@@ -221,13 +226,6 @@ static oc_err_t publish(oc_fetch_t *fetch, oc_keyset_t *keys, oc_diag_t *diag)
     return OC_OK;
 }
 
-/* Make keys of a document that differs from the last one, hand them over and remember it. */
-static oc_err_t take_document(oc_fetch_t *fetch, body_t *body, oc_diag_t *diag)
-{
-    const oc_jwks_options_t options = {fetch->options.url, false, say_skipped, fetch};
-    oc_keyset_t keys = {0};
-    oc_err_t err;
-
 /* Put the last document into the cache file, if it is not there. The first of several failures is
  * logged. */
 static void keep_document(oc_fetch_t *fetch)
@@ -247,6 +245,13 @@ static void keep_document(oc_fetch_t *fetch)
     fetch->cache_failing = !fetch->cached;
 }
 
+/* Make keys of a document that differs from the last one, hand them over and remember it. */
+static oc_err_t take_document(oc_fetch_t *fetch, body_t *body, oc_diag_t *diag)
+{
+    const oc_jwks_options_t options = {fetch->options.url, false, say_skipped, fetch};
+    oc_keyset_t keys = {0};
+    oc_err_t err;
+
     if (body->len > 0 && body->len == fetch->last.len &&
         memcmp(body->bytes, fetch->last.bytes, body->len) == 0)
         return OC_OK;
@@ -258,6 +263,7 @@ static void keep_document(oc_fetch_t *fetch)
         return err;
     free(fetch->last.bytes);
     fetch->last = *body;
+    fetch->cached = false;
     *body = (body_t){0};
     return OC_OK;
 }
@@ -266,10 +272,11 @@ static oc_err_t fetch_once(oc_fetch_t *fetch, oc_diag_t *diag)
 {
     body_t body = {0};
     oc_err_t err = download(fetch, &body, diag);
-    fetch->cached = false;
 
     if (!err)
         err = take_document(fetch, &body, diag);
+    if (!err)
+        keep_document(fetch);
     free(body.bytes);
     return err;
 }
@@ -278,8 +285,6 @@ static oc_err_t fetch_once(oc_fetch_t *fetch, oc_diag_t *diag)
 static void wait_until(oc_fetch_t *fetch, int64_t due_ms)
 {
     for (;;) {
-    if (!err)
-        keep_document(fetch);
         int64_t left_ms = due_ms - monotonic_ms();
 
         if (left_ms <= 0 || atomic_load(&fetch->stopping) || atomic_exchange(&fetch->hurry, false))
@@ -400,6 +405,11 @@ void oc_fetch_hurry(oc_fetch_t *fetch, int64_t now_s)
     if (since_s >= 0 && since_s <= HURRY_INTERVAL_S)
         return;
     fetch->hurried_s = now_s;
+    oc_fetch_now(fetch);
+}
+
+void oc_fetch_now(oc_fetch_t *fetch)
+{
     atomic_store(&fetch->hurry, true);
     (void)curl_multi_wakeup(fetch->multi);
 }
@@ -421,8 +431,3 @@ bool oc_fetch_message(oc_fetch_t *fetch, char ret_message[static OC_FETCH_MESSAG
     (void)pthread_mutex_unlock(&fetch->lock);
     return found;
 }
-    oc_fetch_now(fetch);
-}
-
-void oc_fetch_now(oc_fetch_t *fetch)
-{
