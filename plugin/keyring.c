@@ -9,6 +9,8 @@
 #include "jwks_fetch.h"
 #include "mem.h"
 
+#define SECRET_ALGS (OC_ALG_BIT(OC_ALG_HS256) | OC_ALG_BIT(OC_ALG_HS384) | OC_ALG_BIT(OC_ALG_HS512))
+
 typedef struct url_keys {
     oc_keyset_t keys;
     oc_fetch_t *fetch;
@@ -159,6 +161,7 @@ bool oc_keyring_poll(oc_keyring_t *ring)
     /* Out of memory here: the keys of before stay until the next set. */
     return changed && gather(ring, NULL) == OC_OK;
 }
+        url->fetched = true;
 
 bool oc_keyring_complete(const oc_keyring_t *ring)
 {

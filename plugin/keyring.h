@@ -37,6 +37,11 @@ bool oc_keyring_complete(const oc_keyring_t *ring);
 /* A token named a key that is not here: look sooner. */
 void oc_keyring_miss(oc_keyring_t *ring, int64_t now_s);
 
+/* The algorithms that a token may be signed with: jwt_algorithms, or else what the keys allow. What a
+ * jwks_url brings next is not known, so with one every algorithm of public keys is among them: such a
+ * token is then refused for its key, which is a reason to look sooner. */
+oc_alg_set_t oc_keyring_algs(const oc_keyring_t *ring);
+
 /* All keys. Borrowed until the next reload or poll. */
 const oc_keyset_t *oc_keyring_keys(const oc_keyring_t *ring);
 
