@@ -212,6 +212,8 @@ static int explain(const cli_args_t *args, const cli_conf_plugin_t *plugin, cons
         json_decref(report.steps);
         return cli_error(args, "%s ('orgcast conf check' names the line)", diag.message);
     }
+    /* The cache is the broker's, which runs as another user. */
+    config.jwks_cache_read_only = true;
     if (oc_keyring_new(&config, log_line, NULL, &ring, &diag) != OC_OK) {
         code = cli_error(args, "%s ('orgcast conf check' names the line)", diag.message);
     } else {

@@ -31,7 +31,7 @@ OC_MUST_CHECK oc_err_t oc_keyring_reload(oc_keyring_t *ring, oc_diag_t *diag);
  * keys changed. */
 bool oc_keyring_poll(oc_keyring_t *ring);
 
-/* True when every jwks_url has brought a set. */
+/* True when every jwks_url has brought a set; one from the cache does not count. */
 bool oc_keyring_complete(const oc_keyring_t *ring);
 
 /* A token named a key that is not here: look sooner. */

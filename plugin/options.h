@@ -36,9 +36,10 @@ typedef struct oc_config {
     oc_strings_t jwks_files;
     oc_strings_t jwks_urls;
     int64_t jwks_refresh_s;
-    char *jwks_cache_file;   /* NULL: none */
-    char *jwks_ca_file;      /* NULL: the system's */
-    oc_alg_set_t algorithms; /* 0: what the keys allow */
+    char *jwks_cache_file;     /* NULL: none */
+    bool jwks_cache_read_only; /* no option: for programs that look and leave no trace */
+    char *jwks_ca_file;        /* NULL: the system's */
+    oc_alg_set_t algorithms;   /* 0: what the keys allow */
 
     int64_t token_max_bytes;
     int64_t max_lifetime_s;
