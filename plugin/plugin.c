@@ -148,7 +148,8 @@ static oc_err_t authenticate(plugin_t *plugin, struct mosquitto *client, const c
 
 /* On SIGHUP the broker authenticates every session again, offline ones too, with what they once
  * connected with. Refusing one there is a use after free in Mosquitto 2.0.11, and a session keeps its
- * identity until its token's time is over, whatever became of the key: so these are recognized. */
+ * identity until its token's time is over, whatever became of the key: so these are recognized. A client
+ * that reconnects before the next tick can look the same; what it lacks then comes with its SUBSCRIBE. */
 static bool is_recheck(const plugin_t *plugin, const struct mosquitto *client,
                        const unsigned char hash[OC_TOKEN_HASH_LEN], int64_t time_s)
 {
@@ -223,7 +224,7 @@ static int on_acl_check(int event, void *event_data, void *userdata)
     const struct mosquitto_evt_acl_check *check = event_data;
     plugin_t *plugin = userdata;
     const oc_acl_rules_t *rules = &plugin->config.acl_rules;
-    const oc_session_t *session =
+    oc_session_t *session =
         oc_sessions_find(plugin->sessions, check->client, mosquitto_client_id(check->client));
     int64_t time_s;
     oc_err_t err;
@@ -232,6 +233,9 @@ static int on_acl_check(int event, void *event_data, void *userdata)
     if (!session)
         return check_unknown(plugin, check);
     time_s = now_s();
+    /* Nobody subscribes while offline, so this one came back unrecognized: see is_recheck(). */
+    if (check->access == MOSQ_ACL_SUBSCRIBE || check->access == MOSQ_ACL_UNSUBSCRIBE)
+        oc_sessions_proved_connected(plugin->sessions, session);
     switch (check->access) {
     case MOSQ_ACL_READ:
         /* For each delivery. Only SUCCESS, ACL_DENIED and PLUGIN_DEFER may be returned: with any other

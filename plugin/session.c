@@ -237,6 +237,16 @@ void oc_sessions_disconnected(oc_sessions_t *sessions, const void *client, int64
     heap_add(sessions, session);
 }
 
+void oc_sessions_proved_connected(oc_sessions_t *sessions, oc_session_t *session)
+{
+    if (session->connected)
+        return;
+    session->connected = true;
+    heap_remove(sessions, session);
+    session->due_s = session->identity->deadline_s;
+    heap_add(sessions, session);
+}
+
 oc_session_t *oc_sessions_find(const oc_sessions_t *sessions, const void *client,
                                const char *client_id)
 {

@@ -38,6 +38,9 @@ void oc_sessions_drop(oc_sessions_t *sessions, const void *client);
 /* The connection is gone; the session stays for the Will and for offline queueing. */
 void oc_sessions_disconnected(oc_sessions_t *sessions, const void *client, int64_t now_s);
 
+/* A session that counts as disconnected did what only a connected one can. */
+void oc_sessions_proved_connected(oc_sessions_t *sessions, oc_session_t *session);
+
 /* The session of the pointer, if it has this client id; NULL otherwise. Allocates nothing. */
 oc_session_t *oc_sessions_find(const oc_sessions_t *sessions, const void *client,
                                const char *client_id);
