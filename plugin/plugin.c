@@ -24,6 +24,10 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
+/* MOSQ_EVT_CLIENT_OFFLINE of Mosquitto 2.1, with the same data as a disconnect: there, the end of a
+ * connection whose session stays is this event instead. 2.0 does not know it. */
+#define EVT_CLIENT_OFFLINE 28
+
 /* Lines about clients: so many at once, then so many a second. */
 #define LOG_BURST 100
 #define LOG_PER_SECOND 20
@@ -336,7 +340,7 @@ static const struct {
 } callbacks[] = {
     {MOSQ_EVT_BASIC_AUTH, on_basic_auth}, {MOSQ_EVT_ACL_CHECK, on_acl_check},
     {MOSQ_EVT_DISCONNECT, on_disconnect}, {MOSQ_EVT_TICK, on_tick},
-    {MOSQ_EVT_RELOAD, on_reload},
+    {MOSQ_EVT_RELOAD, on_reload},         {EVT_CLIENT_OFFLINE, on_disconnect},
 };
 
 #define CALLBACK_COUNT (sizeof callbacks / sizeof callbacks[0])
@@ -383,6 +387,8 @@ static oc_err_t start(plugin_t *plugin, const struct mosquitto_opt *opts, int op
         int rc = mosquitto_callback_register(plugin->id, callbacks[i].event, callbacks[i].callback,
                                              NULL, plugin);
 
+        if (rc == MOSQ_ERR_NOT_SUPPORTED && callbacks[i].event == EVT_CLIENT_OFFLINE)
+            continue;
         if (rc != MOSQ_ERR_SUCCESS)
             return oc_fail(diag, OC_E_CONFIG,
                            rc == MOSQ_ERR_ALREADY_EXISTS
