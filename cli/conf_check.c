@@ -39,8 +39,10 @@ static void print_problem(void *context, const cli_place_t *place, const char *m
             (void)json_dumpf(line, stdout, JSON_COMPACT);
         (void)putchar('\n');
         json_decref(line);
-    } else {
+    } else if (place->line > 0) {
         printf("%s:%u: %s\n", place->file, place->line, message);
+    } else {
+        printf("%s: %s\n", place->file, message);
     }
 }
 
@@ -150,7 +152,7 @@ static void check_conf(const cli_conf_t *conf, const char *path, report_t *repor
     if (conf->plugin_count == 0)
         print_problem(report, &whole, "no line loads mosquitto_orgcast.so");
     if (conf->listeners > 0 && conf->listeners == conf->websockets_listeners)
-        print_problem(report, &whole,
+        print_problem(report, &conf->last_listener,
                       "only websockets listeners: Mosquitto 2.0 exits; add one without, such as "
                       "'listener 1883 127.0.0.1'");
 }
@@ -162,6 +164,8 @@ static int run(const cli_args_t *args)
     oc_diag_t diag = {0};
     int code = CLI_DONE;
 
+    if (!args->operand)
+        return cli_usage_error(args, "FILE is needed: a mosquitto.conf");
     if (cli_conf_read(args->operand, print_problem, &report, &conf, &diag) != OC_OK)
         code = cli_error(args, "%s", diag.message);
     else

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "conf_file.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "file.h"
 #include "mem.h"
@@ -19,6 +21,7 @@ typedef struct reader {
         *current;    /* whose plugin_opt_ lines follow; NULL: another plugin's, or none */
     bool any_plugin; /* some plugin line came before */
     bool websockets; /* of the listener whose lines follow */
+    bool default_listener;
     bool in_include;
     cli_conf_problem_t problem;
     void *context;
@@ -94,19 +97,40 @@ static oc_err_t read_file(reader_t *reader, const char *path, oc_diag_t *diag);
 
 static int is_conf_file(const struct dirent *entry)
 {
-    const char *dot = strrchr(entry->d_name, '.');
+    size_t len = strlen(entry->d_name);
 
-    return dot && strcmp(dot, ".conf") == 0;
+    return len > 5 && strcmp(entry->d_name + len - 5, ".conf") == 0;
 }
 
-static oc_err_t read_directory(reader_t *reader, const char *path, oc_diag_t *diag)
+/* Mosquitto's order: by letter, and of one letter the capital first. */
+static int compare_names(const struct dirent **a, const struct dirent **b)
+{
+    const unsigned char *one = (const unsigned char *)(*a)->d_name;
+    const unsigned char *two = (const unsigned char *)(*b)->d_name;
+
+    for (; *one && *two; one++, two++) {
+        if (toupper(*one) != toupper(*two))
+            return toupper(*one) - toupper(*two);
+        if (*one != *two)
+            return *one - *two;
+    }
+    return *one - *two;
+}
+
+static oc_err_t read_directory(reader_t *reader, const char *path, const cli_place_t *place,
+                               oc_diag_t *diag)
 {
     struct dirent **entries = NULL;
-    int count = scandir(path, &entries, is_conf_file, alphasort);
+    int count = scandir(path, &entries, is_conf_file, compare_names);
     oc_err_t err = OC_OK;
 
-    if (count < 0)
-        return oc_fail(diag, OC_E_IO, "include_dir '%s': %s", path, strerror(errno));
+    if (count < 0) {
+        char message[512];
+
+        (void)snprintf(message, sizeof message, "include_dir '%.300s': %s", path, strerror(errno));
+        reader->problem(reader->context, place, message);
+        return OC_OK;
+    }
     reader->in_include = true;
     for (int i = 0; i < count; i++) {
         OC_CLEANUP(oc_freep) char *file = NULL;
@@ -124,15 +148,30 @@ static oc_err_t read_directory(reader_t *reader, const char *path, oc_diag_t *di
     return err;
 }
 
-static void count_listener(reader_t *reader)
+static oc_err_t count_listener(reader_t *reader, const cli_place_t *place, oc_diag_t *diag)
 {
-    reader->conf->listeners++;
+    cli_conf_t *conf = reader->conf;
+
+    conf->listeners++;
     reader->websockets = false;
+    free(conf->last_listener.file);
+    conf->last_listener = (cli_place_t){strdup(place->file), place->line};
+    return conf->last_listener.file ? OC_OK : nomem(diag);
+}
+
+/* `port` makes the default listener, which other lines may have made before. */
+static oc_err_t count_default_listener(reader_t *reader, const cli_place_t *place, oc_diag_t *diag)
+{
+    if (reader->default_listener)
+        return OC_OK;
+    reader->default_listener = true;
+    return count_listener(reader, place, diag);
 }
 
 static void count_protocol(reader_t *reader, const char *protocol)
 {
-    bool websockets = strcmp(protocol, "websockets") == 0;
+    size_t len = strcspn(protocol, " ");
+    bool websockets = len == 10 && strncmp(protocol, "websockets", len) == 0;
 
     if (websockets && !reader->websockets)
         reader->conf->websockets_listeners++;
@@ -141,11 +180,23 @@ static void count_protocol(reader_t *reader, const char *protocol)
     reader->websockets = websockets;
 }
 
+/* The name of the option that a line's first word sets; NULL when it sets none. */
+static const char *option_name(const char *word)
+{
+    static const char *const prefixes[] = {"plugin_opt_", "auth_opt_"};
+
+    for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++) {
+        if (begins(word, prefixes[i]))
+            return word + strlen(prefixes[i]);
+    }
+    return NULL;
+}
+
 static oc_err_t take_line(reader_t *reader, const char *word, const char *value,
                           const cli_place_t *place, oc_diag_t *diag)
 {
     static const char *const plugin_words[] = {"plugin", "auth_plugin", "global_plugin", NULL};
-    static const char *const option_prefixes[] = {"plugin_opt_", "auth_opt_"};
+    const char *option = option_name(word);
 
     if (is_one_of(word, plugin_words))
         return add_plugin(reader, value, place, diag);
@@ -155,29 +206,29 @@ static oc_err_t take_line(reader_t *reader, const char *word, const char *value,
 
         return add_plugin(reader, path + strspn(path, " "), place, diag);
     }
-    for (size_t i = 0; i < 2; i++) {
-        if (begins(word, option_prefixes[i]))
-            return add_option(reader, word + strlen(option_prefixes[i]), value, place, diag);
-    }
+    if (option)
+        return add_option(reader, option, value, place, diag);
     if (strcmp(word, "listener") == 0)
-        count_listener(reader);
-    else if (strcmp(word, "protocol") == 0)
+        return count_listener(reader, place, diag);
+    if (strcmp(word, "port") == 0)
+        return count_default_listener(reader, place, diag);
+    if (strcmp(word, "protocol") == 0)
         count_protocol(reader, value);
     else if (strcmp(word, "include_dir") == 0 && !reader->in_include)
-        return read_directory(reader, value, diag);
+        return read_directory(reader, value, place, diag);
     return OC_OK;
 }
 
 /* As Mosquitto does: a comment begins with '#' at the line's start, the word ends at a space, and white
- * space around the value does not belong to it. */
+ * space behind the value belongs to it (behind a plugin's path, from 2.1 on). */
 static oc_err_t split_line(reader_t *reader, char *line, const cli_place_t *place, oc_diag_t *diag)
 {
     char *value;
     size_t len = strlen(line);
 
-    while (len > 0 && strchr(" \t\r\n", line[len - 1]))
+    while (len > 0 && strchr("\r\n", line[len - 1]))
         line[--len] = '\0';
-    line += strspn(line, " \t");
+    line += strspn(line, " ");
     if (*line == '#' || *line == '\0')
         return OC_OK;
     value = line + strcspn(line, " ");
@@ -195,17 +246,28 @@ static oc_err_t read_file(reader_t *reader, const char *path, oc_diag_t *diag)
     size_t len = 0;
     char *line;
     char *rest;
-    oc_err_t err = oc_file_read(path, CONF_MAX_BYTES, &bytes, &len, diag);
+    struct stat st;
+    /* Options belong to a plugin line of the same file. */
+    const reader_t outer = *reader;
+    oc_err_t err;
 
+    /* An empty one is nothing to complain of here. */
+    if (stat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == 0)
+        return OC_OK;
+    err = oc_file_read(path, CONF_MAX_BYTES, &bytes, &len, diag);
     if (!err && !file)
         err = nomem(diag);
     if (err)
         return err;
+    reader->current = NULL;
+    reader->any_plugin = false;
     rest = (char *)bytes;
     while (!err && (line = strsep(&rest, "\n"))) {
         place.line++;
         err = split_line(reader, line, &place, diag);
     }
+    reader->current = outer.current;
+    reader->any_plugin = outer.any_plugin;
     return err;
 }
 
@@ -232,5 +294,6 @@ void cli_conf_done(cli_conf_t *conf)
         free(plugin->place.file);
         free(plugin);
     }
+    free(conf->last_listener.file);
     *conf = (cli_conf_t){0};
 }

@@ -36,6 +36,7 @@ typedef struct cli_conf {
     size_t plugin_count;
     size_t listeners;
     size_t websockets_listeners;
+    cli_place_t last_listener;
 } cli_conf_t;
 
 /* Read a configuration file. OC_E_IO with the cause in diag when a file cannot be read; what was read
