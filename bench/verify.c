@@ -46,6 +46,7 @@ typedef struct subject {
 
 static const oc_claim_rules_t claim_rules = {
     .leeway_s = 30,
+    .max_orgs = 64,
     .org_claim = "/org_id",
     .scope_claim = "/scope",
     .username_claim = "/sub",
@@ -74,7 +75,7 @@ static void run_ours(void *context, size_t iterations)
             oc_identity_from_claims(&claim_rules, claims, time(NULL), &identity, NULL) != OC_OK)
             s->failures++;
         json_decref(claims);
-        oc_identity_free(identity);
+        oc_identity_unref(identity);
     }
 }
 

@@ -149,7 +149,7 @@ static void forget(oc_sessions_t *sessions, oc_session_t *session)
     heap_remove(sessions, session);
     /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): the table has at least this session */
     HASH_DELETE(by_client, sessions->by_client, session);
-    oc_identity_free(session->identity);
+    oc_identity_unref(session->identity);
     free(session);
 }
 
@@ -343,7 +343,7 @@ oc_session_t *oc_sessions_next_expired(oc_sessions_t *sessions, int64_t now_s)
             continue;
         }
         /* What remains tells a SIGHUP's authentication from a new connection. */
-        oc_identity_free(session->identity);
+        oc_identity_unref(session->identity);
         session->identity = NULL;
     }
     return NULL;
