@@ -66,6 +66,7 @@ typedef struct emit_run {
     orgcast_emitter_t *emitter;
     cli_receipts_t receipts;
     int64_t stall_timeout_ms;
+    bool gave_up; /* something was not waited for, or not even emitted */
 } emit_run_t;
 
 /* --invoice-id for the flags, invoiceId for the lines. */
@@ -91,8 +92,10 @@ static int emit_event(emit_run_t *run, const cli_event_t *event)
         uint64_t waiting = cli_receipts_waiting(&run->receipts);
 
         if (!cli_receipts_wait(&run->receipts, waiting > 0 ? waiting - 1 : 0,
-                               run->stall_timeout_ms))
+                               run->stall_timeout_ms)) {
+            run->gave_up = true;
             return CLI_FAILED; /* finish() says why */
+        }
     }
     if (err != ORGCAST_OK) {
         cli_receipts_clear_progress(&run->receipts);
@@ -159,8 +162,10 @@ static int emit_stdin(emit_run_t *run)
     while ((result = read_line(line, LINE_MAX_BYTES, &len)) != LINE_END) {
         int line_code;
 
-        if (cli_receipts_turned_away(&run->receipts))
+        if (cli_receipts_turned_away(&run->receipts)) {
+            run->gave_up = true;
             return CLI_FAILED; /* finish() says why */
+        }
         line_number++;
         if (result == LINE_TOO_LONG) {
             cli_receipts_clear_progress(&run->receipts);
@@ -207,13 +212,14 @@ static void explain(const emit_run_t *run, const cli_broker_t *broker)
 static int finish(emit_run_t *run, const cli_broker_t *broker, bool summary)
 {
     cli_receipts_t *receipts = &run->receipts;
-    bool answered = cli_receipts_wait(receipts, 0, run->stall_timeout_ms);
 
+    if (!run->gave_up && !cli_receipts_wait(receipts, 0, run->stall_timeout_ms))
+        run->gave_up = true;
     cli_receipts_closing(receipts);
     orgcast_emitter_close(run->emitter);
     run->emitter = NULL;
     cli_receipts_clear_progress(receipts);
-    if (!answered)
+    if (run->gave_up)
         explain(run, broker);
     if (summary)
         fprintf(stderr,

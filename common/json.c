@@ -34,7 +34,7 @@ static bool depth_within(const char *bytes, size_t len, int max_depth)
 
 oc_err_t oc_json_load(const char *bytes, size_t len, json_t **ret_object, oc_diag_t *diag)
 {
-    json_error_t error;
+    json_error_t error = {0};
     json_t *json;
 
     if (!depth_within(bytes, len, OC_JSON_MAX_DEPTH))

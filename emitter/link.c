@@ -40,7 +40,8 @@ static void go_down_reason(oc_link_t *link, const char *what, int reason_code)
 
     (void)snprintf(why, sizeof why, "%s (0x%02x)", mosquitto_reason_string(reason_code),
                    (unsigned)reason_code);
-    why[0] = (char)tolower((unsigned char)why[0]);
+    for (char *letter = why; *letter; letter++)
+        *letter = (char)tolower((unsigned char)*letter);
     go_down(link, what, why);
 }
 

@@ -37,7 +37,7 @@ static orgcast_err_t append(recorder_t *recorder, oc_item_t *item)
         return ORGCAST_E_FULL;
     if (recorder->count == recorder->capacity) {
         size_t capacity = recorder->capacity ? recorder->capacity * 2 : ITEMS_FIRST;
-        oc_item_t **items = realloc(recorder->items, capacity * sizeof(*items));
+        oc_item_t **items = realloc(recorder->items, capacity * sizeof(oc_item_t *));
 
         if (!items)
             return ORGCAST_E_NOMEM;

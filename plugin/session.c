@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define HASH_NONFATAL_OOM 1
+#define HASH_FUNCTION HASH_FNV
 #define uthash_nonfatal_oom(session) ((session)->out_of_memory = true)
 #include <uthash.h>
 /* Shorter chains than uthash's own 10: each link followed in a delivery check is a cache miss. */

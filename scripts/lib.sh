@@ -38,13 +38,16 @@ package_installed() {
     [[ $(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null) == installed ]]
 }
 
-# apt_get ARGUMENT...: as root, or through sudo.
+# apt_get ARGUMENT...: as root, or through sudo; what it says is shown when it fails.
 apt_get() {
-    local command=(env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 "$@")
+    local output command=(env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 "$@")
     if ((EUID != 0)); then
         command=(sudo "${command[@]}")
     fi
-    "${command[@]}" </dev/null
+    output=$("${command[@]}" </dev/null 2>&1) || {
+        tail -n 20 <<<"$output" >&2
+        return 1
+    }
 }
 
 apt_updated=no
@@ -65,12 +68,12 @@ need_packages() {
     if ((EUID != 0)) && ! has sudo; then
         die "Missing packages: ${missing[*]}. Run this as root, or: apt-get install ${missing[*]}"
     fi
-    say "Installing ${missing[*]}"
+    say "Installing ${missing[*]}" >&2
     if [[ $apt_updated == no ]]; then
-        apt_get update >&2 || warn "apt-get update failed; trying with the package lists that are there"
+        apt_get update || warn "apt-get update failed; trying with the package lists that are there"
         apt_updated=yes
     fi
-    apt_get install --no-install-recommends "${missing[@]}" >&2 ||
+    apt_get install --no-install-recommends "${missing[@]}" ||
         die "apt-get could not install ${missing[*]} (this is $(system_name))"
 }
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Runs the orgcast command, to its end or in the background, and brokers for it."""
 
+import contextlib
 import re
 import socket
 import subprocess
@@ -36,7 +37,8 @@ def background(tmp_path):
         if command.process.poll() is None:
             command.process.kill()
         command.process.wait()
-        command.process.stdin.close()
+        with contextlib.suppress(BrokenPipeError):
+            command.process.stdin.close()
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """orgcast emit against a real broker, without and with the plugin."""
 
+import contextlib
 import json
 import os
 import pty
@@ -316,9 +317,10 @@ def test_refused_token_while_the_input_is_open(background, plugin_broker, keys):
     emit = background("emit", "--stdin", *at(plugin_broker), token=mint(claims(exp=1), keys.get("hs")))
     emit.write(lines(1))
     emit.wait_err("refused the connection: not authorized (0x87)")
-    emit.write(lines(1))
+    with contextlib.suppress(BrokenPipeError):  # it may be that the first line was the next one
+        emit.write(lines(1))
     assert emit.process.wait(TIMEOUT_S) == 1
-    assert "0 acknowledged, 0 refused, 1 not answered" in emit.err()
+    assert "'orgcast token inspect' shows what a token says" in emit.err()
 
 
 def test_no_token(orgcast, plugin_broker):

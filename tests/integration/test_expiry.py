@@ -168,6 +168,7 @@ def test_a_new_token_in_time_keeps_the_session(make_broker, tokens, join, secret
 
 
 def test_offline_session_is_queued_for_until_its_end(make_broker, tokens, join, secret_file):
+    """And it is there again, subscriptions and all, once its subject comes with a new token."""
     broker = make_broker({"jwt_secret_file": secret_file, "jwt_leeway": "0"})
     backend = join(broker, "backend", tokens.service())
     exp = soon()
@@ -182,10 +183,14 @@ def test_offline_session_is_queued_for_until_its_end(make_broker, tokens, join, 
     early = topic("acme", entity="early")
     backend.publish(early, event("acme", entity="early")[1])
     assert time.time() < exp
-    wait_until(exp + COARSE_S)
+    wait_until(exp + 0.5)
     backend.publish(topic("acme", entity="late"), event("acme", entity="late")[1])
     for version, client_id in offline.items():
         back = join(broker, client_id, tokens.member(), version, clean=False,
                     props={"session_expiry": 300})
         assert version == V31 or back.session_present
         assert [message.topic for message in back.drain()] == [early]
+        again = topic("acme", entity=f"again-{version}")
+        backend.publish(again, event("acme", entity=f"again-{version}")[1])
+        assert [message.topic for message in back.drain()] == [again]
+        back.disconnect(props={"session_expiry": 0} if version == V5 else None)

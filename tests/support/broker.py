@@ -57,8 +57,13 @@ def free_ports(count):
             sock.close()
 
 
-def _command(folder):
+def _command(folder, clock):
     command, env = [MOSQUITTO], dict(os.environ)
+    if clock:
+        library = folder / "clock.so"
+        source = Path(__file__).with_name("clock.c")
+        subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", library, source], check=True)
+        env.update(LD_PRELOAD=str(library), TEST_CLOCK=str(folder / "clock"))
     if VALGRIND:
         command = ["valgrind", "-q", "--leak-check=full", "--keep-debuginfo=yes",
                    "--num-callers=40", f"--log-file={folder}/valgrind.log", *command]
@@ -66,7 +71,8 @@ def _command(folder):
         path = subprocess.run(["gcc", "-print-file-name=libasan.so"], capture_output=True, text=True,
                               check=True).stdout.strip()
         # The broker leaks by itself; what the plugin leaks is valgrind's to find.
-        env.update(LD_PRELOAD=path, ASAN_OPTIONS="detect_leaks=0:abort_on_error=1")
+        env.update(LD_PRELOAD=f"{path} {env.get('LD_PRELOAD', '')}".strip(),
+                   ASAN_OPTIONS="detect_leaks=0:abort_on_error=1")
     return command, env
 
 
@@ -107,18 +113,19 @@ class Broker:
     persistence True: keeps sessions in the folder, also over stop() and start()
     foreign     clients of the broker's own password and ACL files: name -> lines of the ACL file;
                 the password is the name with FOREIGN_PASSWORD before it
+    clock       True: advance() sets the plugin's time of day forward
     """
 
     host = "127.0.0.1"
 
     def __init__(self, folder, options=(), listeners=("tcp",), tls=None, extra="", plugin=True,
-                 persistence=False, per_listener=False, foreign=None):
+                 persistence=False, per_listener=False, foreign=None, clock=False):
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.options = list(options.items()) if isinstance(options, dict) else list(options)
         self.listeners, self.tls, self.extra = listeners, tls, extra
         self.plugin, self.persistence, self.per_listener = plugin, persistence, per_listener
-        self.foreign = foreign or {}
+        self.foreign, self.clock = foreign or {}, clock
         self.ports = dict(zip(listeners, free_ports(len(listeners))))
         self.log_path = self.folder / "broker.log"
         self.process = self.pacemaker = None
@@ -174,7 +181,7 @@ class Broker:
     def _spawn(self, text):
         path = self.folder / "mosquitto.conf"
         path.write_text(text, encoding="utf-8")
-        command, env = _command(self.folder)
+        command, env = _command(self.folder, self.clock)
         with open(self.log_path, "ab") as log:
             return subprocess.Popen([*command, "-c", str(path)], stdin=subprocess.DEVNULL, stdout=log,
                                     stderr=log, env=env, cwd=self.folder)
@@ -254,6 +261,12 @@ class Broker:
             sock.sendall(b"\x10\x00")
             sock.settimeout(TIMEOUT_S)
             assert sock.recv(16) == b""
+
+    def advance(self, seconds):
+        """Sets the plugin's time of day forward, counted from the real one."""
+        assert self.clock
+        (self.folder / "clock.new").write_text(str(seconds))
+        (self.folder / "clock.new").rename(self.folder / "clock")
 
     def __enter__(self):
         return self.start()

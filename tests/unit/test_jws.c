@@ -55,6 +55,9 @@ static const struct {
     bool shaped;
 } shapes[] = {
     {"eyJh.eyJh.AAAA", true},
+    {"IHsiYWxnIjoiSFMyNTYifQ.e30.AAAA", true},
+    {"CXsK.e30.AAAA", true},
+    {"DXsK.e30.AAAA", true},
     {"eyJ.e.A", true},
     {"eyJh._-_-.09az", true},
     {"", false},

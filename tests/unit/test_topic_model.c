@@ -141,7 +141,7 @@ static oc_template_t make(const path_t *path, char *text)
     oc_template_t template;
 
     write_path(path, text);
-    ck_assert_msg(oc_template_init(&template, text, NULL) == OC_OK, "'%s'", text);
+    unit_check(oc_template_init(&template, text, NULL) == OC_OK, "'%s'", text);
     return template;
 }
 
@@ -158,14 +158,13 @@ START_TEST(topics)
             int want = inside(&path, &universe[i]);
             oc_slice_t org;
 
-            ck_assert_msg(oc_template_match_topic(&template, universe_texts[i], &org) ==
-                              (want >= 0),
-                          "'%s' in '%s'", universe_texts[i], text);
+            unit_check(oc_template_match_topic(&template, universe_texts[i], &org) == (want >= 0),
+                       "'%s' in '%s'", universe_texts[i], text);
             if (want >= 0)
-                ck_assert_msg(org.len == strlen(texts[universe[i].levels[want]]) &&
-                                  memcmp(org.start, texts[universe[i].levels[want]], org.len) == 0,
-                              "'%s' in '%s': '%.*s'", universe_texts[i], text, (int)org.len,
-                              org.start);
+                unit_check(org.len == strlen(texts[universe[i].levels[want]]) &&
+                               memcmp(org.start, texts[universe[i].levels[want]], org.len) == 0,
+                           "'%s' in '%s': '%.*s'", universe_texts[i], text, (int)org.len,
+                           org.start);
         }
         oc_template_done(&template);
     }
@@ -192,7 +191,7 @@ START_TEST(filters)
         bool says;
 
         write_path(&filter_path, filter);
-        ck_assert_msg(oc_filter_valid(filter), "'%s'", filter);
+        unit_check(oc_filter_valid(filter), "'%s'", filter);
         while (template_path.levels[org_at] != ORG)
             org_at++;
         any_org = org_at < filter_path.count && filter_path.levels[org_at] == PLUS;
@@ -213,15 +212,15 @@ START_TEST(filters)
         }
         contained = contained && filter_path.levels[0] != DOLLAR;
         says = oc_template_contains_filter(&template, filter, &org);
-        ck_assert_msg(says == contained, "'%s' in '%s': %s", filter, template_text,
-                      says ? "contained" : "not contained");
+        unit_check(says == contained, "'%s' in '%s': %s", filter, template_text,
+                   says ? "contained" : "not contained");
         if (says)
-            ck_assert_msg(org.len == strlen(texts[filter_path.levels[org_at]]) &&
-                              memcmp(org.start, texts[filter_path.levels[org_at]], org.len) == 0,
-                          "'%s' in '%s': '%.*s'", filter, template_text, (int)org.len, org.start);
+            unit_check(org.len == strlen(texts[filter_path.levels[org_at]]) &&
+                           memcmp(org.start, texts[filter_path.levels[org_at]], org.len) == 0,
+                       "'%s' in '%s': '%.*s'", filter, template_text, (int)org.len, org.start);
         says = oc_template_overlaps_filter(&template, filter);
-        ck_assert_msg(says == overlaps, "'%s' over '%s': %s", filter, template_text,
-                      says ? "overlaps" : "does not overlap");
+        unit_check(says == overlaps, "'%s' over '%s': %s", filter, template_text,
+                   says ? "overlaps" : "does not overlap");
         contained_count += contained;
         overlapping_count += overlaps && !contained;
         oc_template_done(&template);

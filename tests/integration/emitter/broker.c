@@ -91,18 +91,23 @@ static void wait_until_running(broker_t *broker)
     }
 }
 
-void broker_start(broker_t *broker, const char *lines)
+/* Little is logged: nobody reads the pipe later on. */
+static const char *write_config(broker_t *broker, const char *lines)
 {
     char config[2048];
-    const char *path;
-    int log[2];
 
-    /* Little is logged: nobody reads the pipe later on. */
     (void)snprintf(config, sizeof config,
                    "%slistener %d 127.0.0.1\nlog_dest stderr\nlog_type information\n"
                    "log_type error\n%s",
                    geteuid() == 0 ? "user root\n" : "", broker->port, lines);
-    path = broker_file(broker, "mosquitto.conf", config);
+    return broker_file(broker, "mosquitto.conf", config);
+}
+
+void broker_start(broker_t *broker, const char *lines)
+{
+    const char *path = write_config(broker, lines);
+    int log[2];
+
     ck_assert_int_eq(pipe2(log, O_CLOEXEC), 0);
     broker->pid = fork();
     ck_assert_int_ge(broker->pid, 0);

@@ -12,6 +12,13 @@
 /* tcase_add_loop_test() over a table. */
 #define unit_add_table(tcase, test, table) tcase_add_loop_test(tcase, test, 0, (int)COUNT(table))
 
+/* ck_assert_msg() for inner loops: check reports each of its own to the parent process. */
+#define unit_check(condition, ...)                                                                 \
+    do {                                                                                           \
+        if (!(condition))                                                                          \
+            ck_abort_msg(__VA_ARGS__);                                                             \
+    } while (0)
+
 /* Run the one case as a suite of its name; what main() returns. */
 static inline int unit_run(const char *name, TCase *tcase)
 {

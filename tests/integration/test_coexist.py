@@ -1,0 +1,246 @@
+# SPDX-License-Identifier: MIT
+"""`non_jwt_clients defer` beside the broker's own password and ACL files, and `deny` without."""
+
+import pytest
+from broker import FOREIGN_PASSWORD
+from events import event, topic
+from mqtt import NOT_AUTHORIZED, V5, V31, VERSION_NAMES, VERSIONS, Client, Will
+
+ALL = "org/acme/invoices/#"
+
+FOREIGN = {
+    "sensor": ["topic readwrite plant/#"],
+    "reader": ["topic read plant/#", "topic read org/acme/invoices/#"],
+    "root": ["topic readwrite #", "topic read $SYS/#"],
+    # A name that is also a subject of tokens.
+    "ada": ["topic readwrite plant/#"],
+}
+
+by_version = pytest.mark.parametrize("version", VERSIONS, ids=VERSION_NAMES.get)
+
+
+def refused(version):
+    return NOT_AUTHORIZED if version == V5 else 5
+
+
+@pytest.fixture
+def broker(make_broker, secret_file):
+    return make_broker({"jwt_secret_file": secret_file, "non_jwt_clients": "defer"},
+                       listeners=("tcp", "ws"), foreign=FOREIGN)
+
+
+@pytest.fixture
+def foreign(broker, join):
+    """foreign(name, client_id=…, …) connects one of the broker's own clients."""
+    def connect(name, client_id=None, version=4, transport="tcp", **more):
+        return join(broker, client_id or f"{name}-id", FOREIGN_PASSWORD + name, version, transport,
+                    username=name, **more)
+    return connect
+
+
+@by_version
+@pytest.mark.parametrize("transport", ["tcp", "ws"])
+def test_side_by_side(version, transport, broker, foreign, tokens, join):
+    """Foreign clients work, the plugin's work, and neither sees the other's."""
+    sensor = foreign("sensor", version=version, transport=transport)
+    member = join(broker, "member", tokens.publisher(), version, transport)
+    assert sensor.subscribe("plant/#") == [0]
+    assert member.subscribe(ALL) == [0]
+    # Mosquitto's ACL file grants a SUBSCRIBE and holds the deliveries back; the plugin refuses it.
+    sensor.subscribe(ALL)
+    assert member.subscribe("plant/#")[0] >= 0x80 or version == V31
+    sensor.publish("plant/1", b"7")
+    member.publish("plant/1", b"8")
+    member.publish(*event("acme"))
+    sensor.publish(*event("acme"))
+    assert [(message.topic, message.payload) for message in sensor.drain()] == [("plant/1", b"7")]
+    assert [message.topic for message in member.drain()] == [topic("acme")]
+
+
+@by_version
+def test_foreign_client_reads_what_its_acl_allows(version, broker, foreign, tokens, join):
+    """It is none of the plugin's: the broker's own ACL decides, also on an organization's topics."""
+    reader = foreign("reader", version=version)
+    assert reader.subscribe([ALL, "plant/#"]) == [0, 0]
+    join(broker, "backend", tokens.service(), version).publish(*event("acme"))
+    assert [message.topic for message in reader.drain()] == [topic("acme")]
+
+
+@by_version
+def test_who_is_neither_is_refused(version, broker):
+    good = FOREIGN_PASSWORD + "sensor"
+    for username, password in (("sensor", "wrong"), ("nobody", good), ("sensor", ""), ("sensor", None),
+                               ("ada", FOREIGN_PASSWORD + "sensor")):
+        with Client(broker, version) as client:
+            assert client.connect("neither", password, username=username).code == refused(version)
+    with Client(broker, version) as client:
+        assert client.connect("neither", None, username=None).code == refused(version)
+
+
+@by_version
+def test_a_bad_token_does_not_fall_through(version, broker, tokens):
+    """Shaped as a JWT: the plugin's alone, whatever the username."""
+    token = tokens.member()
+    bad = token[:-4] + ("AAAA" if not token.endswith("AAAA") else "BBBB")
+    with Client(broker, version) as client:
+        assert client.connect("bad", bad, username="root").code == refused(version)
+    assert broker.refusal("bad")[0] == "signature_invalid"
+
+
+@by_version
+def test_a_tokens_subject_gets_no_foreign_rights(version, broker, foreign, tokens, join):
+    """`ada` of the ACL file may use plant/#; `ada` of a token is somebody else."""
+    world = foreign("root")
+    world.subscribe("#")
+    member = join(broker, "member", tokens.publisher(sub="ada"), version, username="root")
+    assert version == V31 or member.subscribe("plant/#")[0] >= 0x80
+    member.publish("plant/1", b"8")
+    assert world.drain() == []
+    assert [message.topic for message in member.drain()] == []
+
+
+@by_version
+def test_foreign_client_cannot_take_over_a_live_session(version, broker, foreign, tokens, join):
+    member = join(broker, "mine", tokens.member(), version)
+    member.subscribe(ALL)
+    for thief_version in VERSIONS:
+        with Client(broker, thief_version) as thief:
+            answer = thief.connect("mine", FOREIGN_PASSWORD + "root", username="root",
+                                   will=Will(topic("acme", "deleted")))
+            assert answer.code == refused(thief_version)
+    assert broker.refusal("mine")[0] == "client_id_in_use"
+    foreign("root").publish(*event("acme"))
+    assert [message.topic for message in member.drain()] == [topic("acme")]
+
+
+@by_version
+def test_an_unknown_one_cannot_take_over_either(version, broker, tokens, join):
+    """Refused before its password is even looked at: the holder's connection is not at stake."""
+    member = join(broker, "mine", tokens.member(), version)
+    for password in ("wrong", "", None):
+        with Client(broker, version) as thief:
+            assert thief.connect("mine", password, username="root").code == refused(version)
+    member.ping()
+
+
+@by_version
+def test_a_freed_id_may_be_a_foreign_clients(version, broker, foreign, tokens, join):
+    """And it then has the foreign client's rights, not the member's."""
+    member = join(broker, "shared", tokens.member(), version)
+    member.subscribe(ALL)
+    mark = broker.mark()
+    member.disconnect()
+    broker.wait_gone("shared", mark)
+    sensor = foreign("sensor", "shared", version)
+    sensor.subscribe(ALL)
+    join(broker, "backend", tokens.service()).publish(*event("acme"))
+    assert sensor.drain() == []
+    assert sensor.subscribe("plant/#") == [0]
+    sensor.publish("plant/1", b"7")
+    assert len(sensor.drain()) == 1
+
+
+@by_version
+def test_a_members_persistent_session_in_foreign_hands(version, broker, foreign, tokens, join):
+    """A foreign client resumes an offline one's id: what was queued and what comes is by its own ACL."""
+    keep = {"session_expiry": 300}
+    member = join(broker, "acme/m", tokens.member(), version, clean=False, props=keep)
+    member.subscribe(ALL, qos=1)
+    mark = broker.mark()
+    member.disconnect()
+    broker.wait_gone("acme/m", mark)
+    backend = join(broker, "backend", tokens.service())
+    backend.publish(*event("acme"))
+    sensor = foreign("sensor", "acme/m", version, clean=False, props=keep)
+    backend.publish(*event("acme"))
+    assert sensor.drain() == []
+
+
+@by_version
+def test_retained_messages_of_foreign_clients(version, broker, foreign, tokens, join):
+    """They still reach foreign subscribers, and no one of the plugin's."""
+    sensor = foreign("sensor", version=version)
+    sensor.publish("plant/state", b"on", retain=True)
+    late = foreign("reader", version=version)
+    late.subscribe("plant/#")
+    (message,) = late.drain()
+    assert (message.topic, message.payload, message.retain) == ("plant/state", b"on", True)
+    service = join(broker, "service", tokens.service(), version)
+    service.subscribe("#")
+    assert service.drain() == []
+    sensor.publish("plant/state", b"", retain=True)
+
+
+@by_version
+def test_foreign_wills(version, broker, foreign):
+    late = foreign("reader", version=version)
+    late.subscribe("plant/#")
+    sensor = foreign("sensor", version=version, will=Will("plant/state", b"gone"))
+    mark = broker.mark()
+    sensor.close()
+    broker.wait_gone("sensor-id", mark)
+    assert [message.topic for message in late.drain()] == ["plant/state"]
+
+
+def test_sighup_disturbs_neither(broker, foreign, tokens, join):
+    sensor = foreign("sensor")
+    member = join(broker, "member", tokens.publisher())
+    sensor.subscribe("plant/#")
+    member.subscribe(ALL)
+    for _ in range(3):
+        broker.reload()
+        sensor.publish("plant/1", b"7")
+        member.publish(*event("acme"))
+    assert len(sensor.drain()) == len(member.drain()) == 3
+    foreign("reader").ping()
+
+
+def test_foreign_persistent_session_over_a_restart(make_broker, secret_file, join, tokens):
+    broker = make_broker({"jwt_secret_file": secret_file, "non_jwt_clients": "defer"},
+                         foreign=FOREIGN, persistence=True)
+    password = FOREIGN_PASSWORD + "sensor"
+    sensor = join(broker, "kept", password, username="sensor", clean=False)
+    sensor.subscribe("plant/#", qos=1)
+    sensor.disconnect()
+    broker.wait_gone("kept")
+    broker.stop()
+    broker.start()
+    join(broker, "root-id", FOREIGN_PASSWORD + "root", username="root").publish("plant/1", b"7")
+    back = join(broker, "kept", password, username="sensor", clean=False)
+    assert [message.topic for message in back.drain()] == ["plant/1"]
+
+
+@by_version
+def test_deny_leaves_nothing_to_the_others(version, make_broker, secret_file, tokens, join):
+    """The default: only tokens, whatever the password file holds."""
+    broker = make_broker({"jwt_secret_file": secret_file}, foreign=FOREIGN)
+    with Client(broker, version) as client:
+        code = client.connect("sensor-id", FOREIGN_PASSWORD + "sensor", username="sensor").code
+        assert code == refused(version)
+    assert broker.refusal("sensor-id")[0] == "token_malformed"
+    member = join(broker, "member", tokens.publisher(), version)
+    member.subscribe(ALL)
+    member.publish(*event("acme"))
+    assert len(member.drain()) == 1
+
+
+@by_version
+@pytest.mark.parametrize("mode", ["deny", "defer"])
+def test_allow_anonymous_opens_nothing(mode, version, make_broker, secret_file, join):
+    """`allow_anonymous true` by mistake. With `defer` it lets nameless clients in, as it says; what they
+    may do is the ACL file's to say, and theirs is nothing."""
+    broker = make_broker({"jwt_secret_file": secret_file, "non_jwt_clients": mode}, foreign=FOREIGN,
+                         extra="allow_anonymous true")
+    with Client(broker, version) as client:
+        code = client.connect("nameless", None, username=None).code
+        assert code == (refused(version) if mode == "deny" else 0)
+        if mode == "defer":
+            client.subscribe([ALL, "#", "plant/#"])
+            world = join(broker, "root-id", FOREIGN_PASSWORD + "root", username="root")
+            world.subscribe("#")
+            for where, payload in (event("acme"), ("plant/1", b"7")):
+                client.publish(where, payload)
+                assert world.drain() == []
+                world.publish(where, payload)
+                assert len(world.drain()) == 1
+            assert client.drain() == []

@@ -1,0 +1,468 @@
+/* SPDX-License-Identifier: MIT */
+/* Each allocation of the token, identity, session and configuration code fails once, alone and with all
+ * that come after it: the answer is an error, and what was there before stays whole. Linked with
+ * -Wl,--wrap, so that the modules' own calls, jansson's and OpenSSL's arrive here. */
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "identity.h"
+#include "json.h"
+#include "jws.h"
+#include "mem.h"
+#include "options.h"
+#include "scratch.h"
+#include "session.h"
+#include "test_keys.h"
+#include "unit.h"
+
+/* --- Allocations that fail when told to --- */
+
+static struct {
+    bool armed;    /* count and fail; off while the test itself works */
+    bool for_good; /* all from the failing one on */
+    long count;    /* since armed */
+    long fail_at;  /* -1: none */
+    long failed;
+} memory;
+
+static bool fails(void)
+{
+    bool now;
+
+    if (!memory.armed)
+        return false;
+    now = memory.fail_at >= 0 &&
+          (memory.for_good ? memory.count >= memory.fail_at : memory.count == memory.fail_at);
+    memory.count++;
+    memory.failed += now;
+    return now;
+}
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *block, size_t size);
+void *__real_aligned_alloc(size_t alignment, size_t size);
+char *__real_strdup(const char *text);
+char *__real_strndup(const char *text, size_t len);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *block, size_t size);
+void *__wrap_aligned_alloc(size_t alignment, size_t size);
+char *__wrap_strdup(const char *text);
+char *__wrap_strndup(const char *text, size_t len);
+
+void *__wrap_malloc(size_t size)
+{
+    return fails() ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+    return fails() ? NULL : __real_calloc(count, size);
+}
+
+void *__wrap_realloc(void *block, size_t size)
+{
+    return fails() ? NULL : __real_realloc(block, size);
+}
+
+void *__wrap_aligned_alloc(size_t alignment, size_t size)
+{
+    return fails() ? NULL : __real_aligned_alloc(alignment, size);
+}
+
+char *__wrap_strdup(const char *text)
+{
+    return fails() ? NULL : __real_strdup(text);
+}
+
+char *__wrap_strndup(const char *text, size_t len)
+{
+    return fails() ? NULL : __real_strndup(text, len);
+}
+
+static void *openssl_malloc(size_t size, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    return fails() ? NULL : __real_malloc(size);
+}
+
+static void *openssl_realloc(void *block, size_t size, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    return fails() ? NULL : __real_realloc(block, size);
+}
+
+static void openssl_free(void *block, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    free(block);
+}
+
+static void arm(long fail_at, bool for_good)
+{
+    memory.armed = true;
+    memory.for_good = for_good;
+    memory.count = 0;
+    memory.failed = 0;
+    memory.fail_at = fail_at;
+}
+
+static void disarm(void)
+{
+    memory.armed = false;
+}
+
+/* --- What is tried --- */
+
+#define NOW_S 1000
+
+static oc_keyset_t keys;
+static json_t *parsed; /* claims_text */
+static char *tokens[TEST_KEYS];
+static char *forged[TEST_KEYS];
+static const struct {
+    const char *alg;
+    enum test_key key;
+} signers[] = {{"HS256", TEST_SECRET}, {"RS256", TEST_RSA},  {"PS384", TEST_RSA},
+               {"ES256", TEST_P256},   {"ES512", TEST_P521}, {"EdDSA", TEST_ED25519}};
+
+static const char claims_text[] =
+    "{\"iss\":\"https://id.acme.example\",\"aud\":[\"x\",\"orgcast\"],\"sub\":\"ann\",\"exp\":2000,"
+    "\"org_id\":[\"acme\",\"globex\"],\"scope\":\"invoices:publish orgcast:any-org "
+    "orgcast:admin\"}";
+
+static const oc_claim_rules_t claim_rules = {
+    .org_claim = "/org_id",
+    .scope_claim = "/scope",
+    .username_claim = "/sub",
+    .publish_scope = "invoices:publish",
+    .subscribe_scope = "",
+    .any_org_scope = "orgcast:any-org",
+    .admin_scope = "orgcast:admin",
+};
+
+static void make(void)
+{
+    static const enum test_key held[] = {TEST_SECRET, TEST_RSA, TEST_P256, TEST_P521, TEST_ED25519};
+
+    scratch_open();
+    test_keys_make();
+    if (oc_json_load(claims_text, strlen(claims_text), &parsed, NULL))
+        abort();
+    for (size_t i = 0; i < COUNT(held); i++)
+        test_keyset_add(&keys, held[i], NULL);
+    for (size_t i = 0; i < COUNT(signers); i++) {
+        char header[64];
+        char *at;
+
+        (void)snprintf(header, sizeof header, "{\"alg\":\"%s\",\"typ\":\"JWT\"}", signers[i].alg);
+        tokens[i] = token_sign(signers[i].alg, &test_keys[signers[i].key], header, claims_text);
+        /* The signature of one bit more. */
+        forged[i] = strdup(tokens[i]);
+        at = strrchr(forged[i], '.') + 5;
+        *at = *at == 'A' ? 'B' : 'A';
+    }
+}
+
+static void unmake(void)
+{
+    oc_keyset_done(&keys);
+    json_decref(parsed);
+    for (size_t i = 0; i < COUNT(signers); i++) {
+        free(tokens[i]);
+        free(forged[i]);
+    }
+    test_keys_free();
+    scratch_close();
+}
+
+static oc_err_t verify(const char *token, json_t **ret_claims)
+{
+    const oc_jws_rules_t rules = {.algs = oc_keyset_algs(&keys), .max_bytes = 16384};
+
+    return oc_jws_verify(&rules, &keys, token, strlen(token), ret_claims, NULL);
+}
+
+/* Run `body` with each of its allocations failing, in both ways; body sees whether one has to fail. */
+static void each_allocation(const char *name, void (*body)(bool failing))
+{
+    long needed;
+
+    body(false);
+    arm(-1, false);
+    body(false);
+    needed = memory.count;
+    disarm();
+    ck_assert_msg(needed > 0, "%s allocates nothing", name);
+    for (int for_good = 0; for_good < 2; for_good++) {
+        for (long at = 0; at < needed; at++) {
+            arm(at, for_good);
+            body(true);
+            disarm();
+            ck_assert_msg(memory.failed > 0, "%s: allocation %ld did not come", name, at);
+            ck_assert_msg(ERR_peek_error() == 0, "%s: errors left, allocation %ld", name, at);
+        }
+    }
+    body(false);
+}
+
+/* Where body is: a failure's message says which allocation it was. */
+#define WANT(condition)                                                                            \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            disarm();                                                                              \
+            ck_abort_msg("allocation %ld, %s: " #condition, memory.fail_at,                        \
+                         memory.for_good ? "for good" : "once");                                   \
+        }                                                                                          \
+    } while (0)
+
+static int token_index;
+
+/* OpenSSL may do without an allocation that it asked for, so a good token may still be found good, with
+ * its very claims; a forged one never. */
+static void body_verify(bool failing)
+{
+    json_t *claims = NULL;
+    oc_err_t err = verify(tokens[token_index], &claims);
+
+    WANT((err == OC_OK) == (claims != NULL));
+    WANT(failing || err == OC_OK);
+    if (!err) {
+        WANT(json_equal(claims, parsed));
+    }
+    json_decref(claims);
+}
+
+static void body_verify_forged(bool failing)
+{
+    json_t *claims = NULL;
+    oc_err_t err = verify(forged[token_index], &claims);
+
+    (void)failing;
+    WANT(err != OC_OK && !claims);
+    WANT(failing || err == OC_E_SIGNATURE_INVALID);
+}
+
+START_TEST(verifying)
+{
+    token_index = _i;
+    each_allocation(signers[_i].alg, body_verify);
+    each_allocation(signers[_i].alg, body_verify_forged);
+}
+END_TEST
+
+/* jansson loses a byte of a long string when its buffer cannot grow, and goes on: no such result. */
+static void body_json(bool failing)
+{
+    json_t *json = NULL;
+    oc_diag_t diag = {0};
+    oc_err_t err = oc_json_load(claims_text, strlen(claims_text), &json, &diag);
+
+    WANT(failing ? err != OC_OK && !json && diag.code != OC_OK : err == OC_OK);
+    json_decref(json);
+}
+
+START_TEST(parsing)
+{
+    each_allocation("oc_json_load", body_json);
+}
+END_TEST
+
+static void body_identity(bool failing)
+{
+    oc_identity_t *identity = NULL;
+    oc_err_t err = oc_identity_from_claims(&claim_rules, parsed, NOW_S, &identity, NULL);
+
+    WANT(failing ? err != OC_OK && !identity : err == OC_OK);
+    oc_identity_free(identity);
+}
+
+START_TEST(identifying)
+{
+    each_allocation("oc_identity_from_claims", body_identity);
+}
+END_TEST
+
+static void body_new_sessions(bool failing)
+{
+    oc_sessions_t *sessions = oc_sessions_new();
+
+    WANT((sessions == NULL) == failing);
+    oc_sessions_free(sessions);
+}
+
+START_TEST(new_sessions)
+{
+    each_allocation("oc_sessions_new", body_new_sessions);
+}
+END_TEST
+
+#define CLIENTS 300
+
+static oc_identity_t *make_identity(void)
+{
+    oc_identity_t *identity = NULL;
+
+    ck_assert_int_eq(oc_identity_from_claims(&claim_rules, parsed, NOW_S, &identity, NULL), OC_OK);
+    return identity;
+}
+
+/* So many that heap and tables grow; whichever allocation fails, that one client has no session, the
+ * others keep theirs, and the next try succeeds. */
+START_TEST(binding)
+{
+    static const unsigned char hash[OC_TOKEN_HASH_LEN];
+    static char clients[CLIENTS];
+    long tried = 0;
+
+    for (long fail_at = 0; fail_at < 4; fail_at++) {
+        oc_sessions_t *sessions = oc_sessions_new();
+
+        for (int i = 0; i < CLIENTS; i++) {
+            oc_identity_t *identity = make_identity();
+            oc_session_t *session = NULL;
+            oc_session_t *held;
+            char id[16];
+            oc_err_t err;
+
+            /* Every third takes the id of the one before. */
+            (void)snprintf(id, sizeof id, "id-%d", i % 3 == 2 ? i - 1 : i);
+            held = oc_sessions_find_id(sessions, id);
+            arm(fail_at, fail_at % 2);
+            err = oc_sessions_bind(sessions, &clients[i], id, identity, hash, false, &session);
+            disarm();
+            if (err) {
+                tried++;
+                ck_assert_int_eq(err, OC_E_NOMEM);
+                ck_assert_ptr_null(session);
+                ck_assert_ptr_null(oc_sessions_find(sessions, &clients[i], id));
+                /* The id is held by whom it was, or by nobody. */
+                ck_assert(!oc_sessions_find_id(sessions, id) ||
+                          oc_sessions_find_id(sessions, id) == held);
+                ck_assert_uint_eq(oc_sessions_count(sessions), (size_t)i);
+                /* Not taken: it is still the caller's. */
+                ck_assert_int_eq(
+                    oc_sessions_bind(sessions, &clients[i], id, identity, hash, false, &session),
+                    OC_OK);
+            }
+            ck_assert_ptr_eq(oc_sessions_find(sessions, &clients[i], id), session);
+            ck_assert_ptr_eq(oc_sessions_find_id(sessions, id), session);
+            ck_assert_ptr_eq(oc_session_identity(session), identity);
+        }
+        for (int i = 0; i < CLIENTS; i++) {
+            char id[16];
+
+            (void)snprintf(id, sizeof id, "id-%d", i % 3 == 2 ? i - 1 : i);
+            ck_assert_ptr_nonnull(oc_sessions_find(sessions, &clients[i], id));
+        }
+        for (int i = 0; i < CLIENTS; i++)
+            ck_assert_ptr_nonnull(oc_sessions_next_expired(sessions, 5000));
+        ck_assert_ptr_null(oc_sessions_next_expired(sessions, 5000));
+        oc_sessions_free(sessions);
+    }
+    ck_assert_int_gt(tried, CLIENTS);
+}
+END_TEST
+
+static oc_option_t options[] = {
+    {"jwt_secret_file", NULL},       {"jwt_public_key_file", NULL},
+    {"jwt_public_key_file", NULL},   {"jwt_issuer", "https://id.acme.example"},
+    {"jwt_audience", "orgcast"},     {"org_claim", "/org"},
+    {"topic_template", "a/{org}/#"}, {"topic_template", "b/{org}/#"},
+    {"publish_scope", "write"},
+};
+
+static void body_options(bool failing)
+{
+    oc_config_t config;
+    oc_diag_t diag = {0};
+    oc_err_t err = oc_config_init(&config, options, COUNT(options), &diag);
+
+    WANT(err == (failing ? OC_E_NOMEM : OC_OK));
+    WANT(diag.code == err);
+    oc_config_done(&config);
+}
+
+static void name_key_files(char *kid_path, size_t size)
+{
+    options[0].value = test_key_file(TEST_SECRET);
+    options[1].value = test_key_file(TEST_RSA);
+    (void)snprintf(kid_path, size, "k=%s", test_key_file(TEST_P256));
+    options[2].value = kid_path;
+}
+
+START_TEST(configuring)
+{
+    char kid_path[600];
+
+    name_key_files(kid_path, sizeof kid_path);
+    each_allocation("oc_config_init", body_options);
+}
+END_TEST
+
+static oc_config_t config;
+
+/* Here too OpenSSL may do without; then the keys must be whole. */
+static void body_load_keys(bool failing)
+{
+    oc_keyset_t set = {0};
+    oc_jws_rules_t rules = {0};
+    oc_diag_t diag = {0};
+    oc_err_t err = oc_config_load_keys(&config, &set, &rules, &diag);
+
+    WANT(failing || err == OC_OK);
+    WANT(diag.code == err);
+    if (err) {
+        WANT(set.count == 0 && rules.algs == 0);
+    } else {
+        json_t *claims = NULL;
+        bool armed = memory.armed;
+
+        disarm();
+        WANT(set.count == 3);
+        for (size_t i = 0; i < 4; i++) {
+            WANT(oc_jws_verify(&rules, &set, tokens[i], strlen(tokens[i]), &claims, NULL) == OC_OK);
+            json_decref(claims);
+            WANT(oc_jws_verify(&rules, &set, forged[i], strlen(forged[i]), &claims, NULL) != OC_OK);
+        }
+        memory.armed = armed;
+    }
+    oc_keyset_done(&set);
+}
+
+START_TEST(loading_keys)
+{
+    char kid_path[600];
+
+    name_key_files(kid_path, sizeof kid_path);
+    ck_assert_int_eq(oc_config_init(&config, options, COUNT(options), NULL), OC_OK);
+    each_allocation("oc_config_load_keys", body_load_keys);
+    oc_config_done(&config);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *tcase = tcase_create("oom");
+
+    /* Before anything of theirs is allocated. */
+    if (!CRYPTO_set_mem_functions(openssl_malloc, openssl_realloc, openssl_free))
+        return EXIT_FAILURE;
+    json_set_alloc_funcs(__wrap_malloc, free);
+    tcase_add_unchecked_fixture(tcase, make, unmake);
+    tcase_add_loop_test(tcase, verifying, 0, (int)COUNT(signers));
+    tcase_add_test(tcase, parsing);
+    tcase_add_test(tcase, identifying);
+    tcase_add_test(tcase, new_sessions);
+    tcase_add_test(tcase, binding);
+    tcase_add_test(tcase, configuring);
+    tcase_add_test(tcase, loading_keys);
+    return unit_run("oom", tcase);
+}

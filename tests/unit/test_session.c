@@ -1,0 +1,465 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdio.h>
+#include <string.h>
+
+#include "json.h"
+#include "mem.h"
+#include "session.h"
+#include "unit.h"
+
+/* As in the module: how long a session whose time is over stays for its Will. */
+#define WILL_GRACE_S 60
+
+static oc_sessions_t *sessions;
+static const unsigned char hash[OC_TOKEN_HASH_LEN] = "a hash of a token";
+/* Clients are told apart by address alone. */
+static char clients[64];
+
+static void make(void)
+{
+    sessions = oc_sessions_new();
+    ck_assert_ptr_nonnull(sessions);
+}
+
+static void unmake(void)
+{
+    oc_sessions_free(sessions);
+}
+
+static oc_identity_t *identity_of(const char *subject, int64_t deadline_s)
+{
+    const oc_claim_rules_t rules = {.org_claim = "/org",
+                                    .scope_claim = "/scope",
+                                    .username_claim = "/sub",
+                                    .publish_scope = "",
+                                    .subscribe_scope = "",
+                                    .any_org_scope = "",
+                                    .admin_scope = ""};
+    OC_CLEANUP(oc_json_decrefp)
+    json_t *claims =
+        json_pack("{s:s, s:s, s:I}", "sub", subject, "org", "acme", "exp", (json_int_t)deadline_s);
+    oc_identity_t *identity = NULL;
+
+    ck_assert_int_eq(oc_identity_from_claims(&rules, claims, deadline_s - 1, &identity, NULL),
+                     OC_OK);
+    return identity;
+}
+
+static oc_session_t *bind(int client, const char *id, const char *subject, int64_t deadline_s)
+{
+    oc_session_t *session = NULL;
+
+    ck_assert_int_eq(oc_sessions_bind(sessions, &clients[client], id,
+                                      identity_of(subject, deadline_s), hash, false, &session),
+                     OC_OK);
+    ck_assert_ptr_nonnull(session);
+    return session;
+}
+
+static oc_session_t *find(int client, const char *id)
+{
+    return oc_sessions_find(sessions, &clients[client], id);
+}
+
+START_TEST(a_new_session)
+{
+    oc_identity_t *identity = identity_of("ann", 100);
+    oc_session_t *session = NULL;
+
+    ck_assert_uint_eq(oc_sessions_count(sessions), 0);
+    ck_assert_int_eq(
+        oc_sessions_bind(sessions, &clients[1], "acme/1", identity, hash, true, &session), OC_OK);
+    ck_assert_uint_eq(oc_sessions_count(sessions), 1);
+    ck_assert_ptr_eq(find(1, "acme/1"), session);
+    ck_assert_ptr_eq(oc_sessions_find_id(sessions, "acme/1"), session);
+    ck_assert_ptr_eq(oc_session_identity(session), identity);
+    ck_assert_str_eq(oc_session_client_id(session), "acme/1");
+    ck_assert_int_eq(memcmp(oc_session_token_hash(session), hash, sizeof hash), 0);
+    ck_assert(oc_session_connected(session));
+    ck_assert(oc_session_current(session));
+    ck_assert(oc_session_id_bound(session));
+
+    ck_assert_ptr_null(find(2, "acme/1"));
+    ck_assert_ptr_null(find(1, "acme/2"));
+    ck_assert_ptr_null(find(1, "acme/"));
+    ck_assert_ptr_null(find(1, ""));
+    ck_assert_ptr_null(find(1, NULL));
+    ck_assert_ptr_null(oc_sessions_find_id(sessions, "acme/2"));
+    ck_assert_ptr_null(oc_sessions_find_id(sessions, "acme/11"));
+}
+END_TEST
+
+/* BASIC_AUTH of the new client comes before DISCONNECT of the old. */
+START_TEST(takeover)
+{
+    oc_session_t *old = bind(1, "tab", "ann", 100);
+    oc_session_t *new = bind(2, "tab", "ann", 200);
+
+    ck_assert_uint_eq(oc_sessions_count(sessions), 2);
+    ck_assert_ptr_eq(find(1, "tab"), old);
+    ck_assert_ptr_eq(find(2, "tab"), new);
+    ck_assert_ptr_eq(oc_sessions_find_id(sessions, "tab"), new);
+    ck_assert(!oc_session_current(old));
+    ck_assert(oc_session_current(new));
+
+    oc_sessions_disconnected(sessions, &clients[1], 50);
+    ck_assert(!oc_session_connected(old));
+    ck_assert(oc_session_connected(new));
+    ck_assert_ptr_eq(oc_sessions_find_id(sessions, "tab"), new);
+    oc_sessions_drop(sessions, &clients[1]);
+    ck_assert_ptr_null(find(1, "tab"));
+    ck_assert_ptr_eq(oc_sessions_find_id(sessions, "tab"), new);
+    ck_assert_uint_eq(oc_sessions_count(sessions), 1);
+}
+END_TEST
+
+/* The broker gives the address of a client that went to the next one at once. */
+START_TEST(address_used_again)
+{
+    oc_session_t *session;
+
+    bind(1, "first", "ann", 100);
+    session = bind(1, "second", "bob", 100);
+    ck_assert_uint_eq(oc_sessions_count(sessions), 1);
+    ck_assert_ptr_null(find(1, "first"));
+    ck_assert_ptr_null(oc_sessions_find_id(sessions, "first"));
+    ck_assert_ptr_eq(find(1, "second"), session);
+
+    /* And to one with the same id, whose predecessor was current. */
+    session = bind(1, "second", "cem", 100);
+    ck_assert_uint_eq(oc_sessions_count(sessions), 1);
+    ck_assert_ptr_eq(find(1, "second"), session);
+    ck_assert_ptr_eq(oc_sessions_find_id(sessions, "second"), session);
+    ck_assert_str_eq(oc_session_identity(session)->subject, "cem");
+}
+END_TEST
+
+START_TEST(dropping_and_disconnecting_nobody)
+{
+    oc_sessions_drop(sessions, &clients[1]);
+    oc_sessions_disconnected(sessions, &clients[1], 10);
+    oc_sessions_release_id(sessions, "tab");
+    ck_assert_ptr_null(oc_sessions_next_expired(sessions, INT64_MAX));
+    bind(1, "tab", "ann", 100);
+    oc_sessions_drop(sessions, &clients[2]);
+    oc_sessions_disconnected(sessions, &clients[2], 10);
+    ck_assert(oc_session_connected(find(1, "tab")));
+}
+END_TEST
+
+static const struct {
+    const char *name;
+    int64_t deadline_s;
+    int64_t gone_s; /* when the connection ends */
+    int64_t last_s; /* when its session is still there */
+} graces[] = {
+    {"long before the deadline", 1000, 10, 999},
+    {"within the grace of the deadline", 1000, 970, 970 + WILL_GRACE_S - 1},
+    {"just at the grace of the deadline", 1000, 940, 999},
+    {"at the deadline", 1000, 1000, 1000 + WILL_GRACE_S - 1},
+    {"after the deadline", 1000, 1500, 1500 + WILL_GRACE_S - 1},
+};
+
+/* The Will comes after DISCONNECT. */
+START_TEST(a_session_outlives_its_connection)
+{
+    bind(1, "tab", "ann", graces[_i].deadline_s);
+    if (graces[_i].gone_s >= graces[_i].deadline_s)
+        ck_assert_ptr_eq(oc_sessions_next_expired(sessions, graces[_i].deadline_s), find(1, "tab"));
+    oc_sessions_disconnected(sessions, &clients[1], graces[_i].gone_s);
+    /* A second time changes nothing. */
+    oc_sessions_disconnected(sessions, &clients[1], graces[_i].gone_s + 1000);
+    ck_assert_ptr_null(oc_sessions_next_expired(sessions, graces[_i].last_s));
+    ck_assert_msg(find(1, "tab") != NULL, "%s: gone early", graces[_i].name);
+    ck_assert_msg(oc_sessions_find_id(sessions, "tab") != NULL, "%s", graces[_i].name);
+    ck_assert_ptr_null(oc_sessions_next_expired(sessions, graces[_i].last_s + 1));
+    ck_assert_msg(find(1, "tab") == NULL, "%s: stays", graces[_i].name);
+    ck_assert_msg(oc_sessions_find_id(sessions, "tab") == NULL, "%s: stays", graces[_i].name);
+    ck_assert_uint_eq(oc_sessions_count(sessions), 0);
+}
+END_TEST
+
+START_TEST(expiry_is_told_once)
+{
+    oc_session_t *late = bind(1, "late", "ann", 200);
+    oc_session_t *early = bind(2, "early", "ann", 100);
+
+    bind(3, "never", "ann", 1000);
+    ck_assert_ptr_null(oc_sessions_next_expired(sessions, 99));
+    ck_assert_ptr_eq(oc_sessions_next_expired(sessions, 100), early);
+    ck_assert_ptr_null(oc_sessions_next_expired(sessions, 100));
+    ck_assert_ptr_eq(find(2, "early"), early);
+    ck_assert(oc_session_connected(early));
+    ck_assert_ptr_eq(oc_sessions_next_expired(sessions, 500), late);
+    ck_assert_ptr_null(oc_sessions_next_expired(sessions, 500));
+    /* Once its connection has ended it goes, after the grace, without a word. */
+    oc_sessions_disconnected(sessions, &clients[2], 500);
+    ck_assert_ptr_null(oc_sessions_next_expired(sessions, 500 + WILL_GRACE_S));
+    ck_assert_ptr_null(find(2, "early"));
+    ck_assert_uint_eq(oc_sessions_count(sessions), 2);
+}
+END_TEST
+
+static const struct {
+    const char *name;
+    const char *subject; /* who asks */
+    int64_t now_s;
+    bool disconnected;
+    bool released;
+    const char *id;
+    oc_err_t err;
+} holders[] = {
+    {"another subject", "bob", 50, false, false, "tab", OC_E_CLIENT_ID_IN_USE},
+    {"no JWT client", NULL, 50, false, false, "tab", OC_E_CLIENT_ID_IN_USE},
+    {"a subject that begins so", "anna", 50, false, false, "tab", OC_E_CLIENT_ID_IN_USE},
+    {"a subject in capitals", "ANN", 50, false, false, "tab", OC_E_CLIENT_ID_IN_USE},
+    {"in the holder's last second", "bob", 99, false, false, "tab", OC_E_CLIENT_ID_IN_USE},
+    {"after the holder's time", "bob", 100, false, false, "tab", OC_OK},
+    {"the same subject", "ann", 50, false, false, "tab", OC_OK},
+    {"another id", "bob", 50, false, false, "tab2", OC_OK},
+    {"after a disconnect", "bob", 50, true, false, "tab", OC_OK},
+    {"after a release", "bob", 50, false, true, "tab", OC_OK},
+};
+
+START_TEST(client_id_in_use)
+{
+    bind(1, "tab", "ann", 100);
+    if (holders[_i].disconnected)
+        oc_sessions_disconnected(sessions, &clients[1], 40);
+    if (holders[_i].released)
+        oc_sessions_release_id(sessions, "tab");
+    ck_assert_msg(oc_sessions_check_id(sessions, holders[_i].id, holders[_i].subject,
+                                       holders[_i].now_s) == holders[_i].err,
+                  "%s", holders[_i].name);
+}
+END_TEST
+
+START_TEST(released)
+{
+    oc_session_t *session = bind(1, "tab", "ann", 100);
+
+    oc_sessions_release_id(sessions, "other");
+    ck_assert(oc_session_current(session));
+    oc_sessions_release_id(sessions, "tab");
+    oc_sessions_release_id(sessions, "tab");
+    ck_assert(!oc_session_current(session));
+    ck_assert_ptr_null(oc_sessions_find_id(sessions, "tab"));
+    ck_assert_ptr_eq(find(1, "tab"), session);
+    /* Still told when its time is over, for the caller to see that it is not current. */
+    ck_assert_ptr_eq(oc_sessions_next_expired(sessions, 100), session);
+}
+END_TEST
+
+START_TEST(freeing)
+{
+    oc_sessions_t *others = oc_sessions_new();
+    oc_session_t *session = NULL;
+
+    oc_sessions_free(NULL);
+    oc_sessions_free(others);
+    others = oc_sessions_new();
+    for (int i = 0; i < 64; i++)
+        ck_assert_int_eq(oc_sessions_bind(others, &clients[i], "tab", identity_of("ann", 100 + i),
+                                          hash, false, &session),
+                         OC_OK);
+    oc_sessions_free(others);
+}
+END_TEST
+
+/* Random operations beside a model that looks at everything. */
+#define IDS 12
+#define OPERATIONS 10000
+
+typedef struct model {
+    bool there, connected, current, told;
+    int id;
+    int subject;
+    int64_t deadline_s, due_s;
+    oc_session_t *session;
+} model_t;
+
+static model_t model[COUNT(clients)];
+static char id_texts[IDS][8];
+static const char *const subjects[] = {"ann", "bob", "cem"};
+
+static void model_release(int id)
+{
+    for (size_t i = 0; i < COUNT(model); i++) {
+        if (model[i].there && model[i].id == id)
+            model[i].current = false;
+    }
+}
+
+static void check_against_model(int64_t now_s, int operation)
+{
+    size_t count = 0;
+
+    for (size_t c = 0; c < COUNT(model); c++) {
+        const model_t *m = &model[c];
+
+        count += m->there;
+        for (int id = 0; id < IDS; id++)
+            unit_check(find((int)c, id_texts[id]) == (m->there && m->id == id ? m->session : NULL),
+                       "operation %d: client %zu, id %d", operation, c, id);
+        if (m->there)
+            unit_check(oc_session_connected(m->session) == m->connected &&
+                           oc_session_current(m->session) == m->current,
+                       "operation %d: client %zu", operation, c);
+    }
+    unit_check(oc_sessions_count(sessions) == count, "operation %d: count", operation);
+    for (int id = 0; id < IDS; id++) {
+        const model_t *holder = NULL;
+
+        for (size_t c = 0; c < COUNT(model); c++) {
+            if (model[c].there && model[c].current && model[c].id == id)
+                holder = &model[c];
+        }
+        unit_check(oc_sessions_find_id(sessions, id_texts[id]) == (holder ? holder->session : NULL),
+                   "operation %d: holder of id %d", operation, id);
+        for (size_t s = 0; s < COUNT(subjects); s++) {
+            bool taken = holder && holder->connected && now_s < holder->deadline_s &&
+                         holder->subject != (int)s;
+
+            unit_check(oc_sessions_check_id(sessions, id_texts[id], subjects[s], now_s) ==
+                           (taken ? OC_E_CLIENT_ID_IN_USE : OC_OK),
+                       "operation %d: id %d for %s", operation, id, subjects[s]);
+        }
+    }
+}
+
+static void expire_both(int64_t now_s, int operation)
+{
+    int64_t last_s = INT64_MIN;
+    oc_session_t *session;
+
+    while ((session = oc_sessions_next_expired(sessions, now_s)) != NULL) {
+        model_t *m = NULL;
+
+        for (size_t c = 0; c < COUNT(model); c++) {
+            if (model[c].there && model[c].session == session)
+                m = &model[c];
+        }
+        unit_check(m && m->connected && !m->told && m->due_s <= now_s, "operation %d: told",
+                   operation);
+        unit_check(m->due_s >= last_s, "operation %d: out of order", operation);
+        last_s = m->due_s;
+        m->told = true;
+    }
+    for (size_t c = 0; c < COUNT(model); c++) {
+        model_t *m = &model[c];
+
+        if (m->there && !m->connected && m->due_s <= now_s)
+            m->there = false;
+        unit_check(!m->there || m->told || m->due_s > now_s, "operation %d: not told of %zu",
+                   operation, c);
+    }
+}
+
+START_TEST(against_a_model)
+{
+    unsigned seed = 1;
+    int64_t now_s = 1000;
+
+    for (int i = 0; i < IDS; i++)
+        (void)snprintf(id_texts[i], sizeof id_texts[0], "id-%d", i);
+    for (int operation = 0; operation < OPERATIONS; operation++) {
+        int c = rand_r(&seed) % (int)COUNT(clients);
+        int id = rand_r(&seed) % IDS;
+        model_t *m = &model[c];
+
+        switch (rand_r(&seed) % 8) {
+        case 0:
+        case 1:
+        case 2:
+            m->there = false;
+            model_release(id);
+            *m = (model_t){.there = true,
+                           .connected = true,
+                           .current = true,
+                           .id = id,
+                           .subject = rand_r(&seed) % (int)COUNT(subjects),
+                           .deadline_s = now_s + 1 + rand_r(&seed) % 300};
+            m->due_s = m->deadline_s;
+            m->session = bind(c, id_texts[id], subjects[m->subject], m->deadline_s);
+            break;
+        case 3:
+        case 4:
+            oc_sessions_disconnected(sessions, &clients[c], now_s);
+            if (m->there && m->connected) {
+                m->connected = m->told = false;
+                m->due_s =
+                    m->deadline_s > now_s + WILL_GRACE_S ? m->deadline_s : now_s + WILL_GRACE_S;
+            }
+            break;
+        case 5:
+            oc_sessions_drop(sessions, &clients[c]);
+            m->there = false;
+            break;
+        case 6:
+            oc_sessions_release_id(sessions, id_texts[id]);
+            model_release(id);
+            break;
+        default:
+            now_s += rand_r(&seed) % 20;
+            expire_both(now_s, operation);
+            break;
+        }
+        check_against_model(now_s, operation);
+    }
+    expire_both(INT64_MAX, OPERATIONS);
+    check_against_model(INT64_MAX, OPERATIONS);
+}
+END_TEST
+
+/* More than one growth of the heap and of the hash tables. */
+START_TEST(thousands)
+{
+    enum {
+        MANY = 5000
+    };
+    char *many = malloc(MANY);
+    size_t told = 0;
+
+    for (int i = 0; i < MANY; i++) {
+        oc_session_t *session = NULL;
+        char id[16];
+
+        (void)snprintf(id, sizeof id, "id-%d", i);
+        ck_assert_int_eq(oc_sessions_bind(sessions, many + i, id,
+                                          identity_of("ann", 1 + i * 7919 % 1000), hash, false,
+                                          &session),
+                         OC_OK);
+    }
+    ck_assert_uint_eq(oc_sessions_count(sessions), MANY);
+    for (int64_t now_s = 1; now_s <= 1000; now_s++) {
+        oc_session_t *session;
+
+        while ((session = oc_sessions_next_expired(sessions, now_s)) != NULL) {
+            unit_check(oc_session_identity(session)->deadline_s == now_s, "at %lld",
+                       (long long)now_s);
+            told++;
+        }
+    }
+    ck_assert_uint_eq(told, MANY);
+    free(many);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *tcase = tcase_create("session");
+
+    tcase_add_checked_fixture(tcase, make, unmake);
+    tcase_add_test(tcase, a_new_session);
+    tcase_add_test(tcase, takeover);
+    tcase_add_test(tcase, address_used_again);
+    tcase_add_test(tcase, dropping_and_disconnecting_nobody);
+    unit_add_table(tcase, a_session_outlives_its_connection, graces);
+    tcase_add_test(tcase, expiry_is_told_once);
+    unit_add_table(tcase, client_id_in_use, holders);
+    tcase_add_test(tcase, released);
+    tcase_add_test(tcase, freeing);
+    tcase_add_test(tcase, against_a_model);
+    tcase_add_test(tcase, thousands);
+    return unit_run("session", tcase);
+}
