@@ -4,7 +4,33 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mem.h"
+static json_malloc_t inner_malloc;
+static json_free_t inner_free;
+static unsigned guards;
+static _Thread_local bool allocation_failed;
+
+static void *guarded_malloc(size_t size)
+{
+    void *memory = inner_malloc(size);
+
+    if (!memory)
+        allocation_failed = true;
+    return memory;
+}
+
+void oc_json_guard_install(void)
+{
+    if (guards++ > 0)
+        return;
+    json_get_alloc_funcs(&inner_malloc, &inner_free);
+    json_set_alloc_funcs(guarded_malloc, inner_free);
+}
+
+void oc_json_guard_remove(void)
+{
+    if (guards > 0 && --guards == 0)
+        json_set_alloc_funcs(inner_malloc, inner_free);
+}
 
 /* jansson's own limit is 2048 levels, each of them a stack frame; claims need a handful. */
 static bool depth_within(const char *bytes, size_t len, int max_depth)
@@ -39,7 +65,12 @@ oc_err_t oc_json_load(const char *bytes, size_t len, json_t **ret_object, oc_dia
 
     if (!depth_within(bytes, len, OC_JSON_MAX_DEPTH))
         return oc_fail(diag, OC_E_INTERNAL, "deeper than %d levels", OC_JSON_MAX_DEPTH);
+    allocation_failed = false;
     json = json_loadb(bytes, len, JSON_REJECT_DUPLICATES, &error);
+    if (allocation_failed) {
+        json_decref(json);
+        return oc_fail(diag, OC_E_NOMEM, "out of memory while parsing JSON");
+    }
     if (!json) {
         if (json_error_code(&error) == json_error_out_of_memory)
             return oc_fail(diag, OC_E_NOMEM, "out of memory while parsing JSON");
@@ -56,7 +87,7 @@ oc_err_t oc_json_load(const char *bytes, size_t len, json_t **ret_object, oc_dia
 
 bool oc_json_pointer_valid(const char *pointer)
 {
-    if (*pointer != '\0' && *pointer != '/')
+    if ((*pointer != '\0' && *pointer != '/') || strlen(pointer) > OC_JSON_POINTER_MAX)
         return false;
     for (const char *c = pointer; *c; c++) {
         if (*c == '~' && c[1] != '0' && c[1] != '1')
@@ -81,13 +112,10 @@ static json_t *array_item(json_t *array, const char *token)
 
 json_t *oc_json_pointer_get(json_t *document, const char *pointer)
 {
-    OC_CLEANUP(oc_freep) char *token = NULL;
+    char token[OC_JSON_POINTER_MAX + 1];
     json_t *value = document;
 
     if (!oc_json_pointer_valid(pointer))
-        return NULL;
-    token = malloc(strlen(pointer) + 1);
-    if (!token)
         return NULL;
     while (value && *pointer == '/') {
         char *out = token;

@@ -22,9 +22,18 @@ static inline void oc_json_decrefp(json_t **json)
 OC_MUST_CHECK oc_err_t oc_json_load(const char *bytes, size_t len, json_t **ret_object,
                                     oc_diag_t *diag);
 
-/* RFC 6901. */
+/* jansson 2.14 loses characters of a long string or number, without an error, when memory runs out while
+ * it reads one. From install on, oc_json_load() notices that and returns OC_E_NOMEM. It wraps jansson's
+ * allocation functions, which are the whole process's; remove restores them. Both count, and are for one
+ * thread at a time. */
+void oc_json_guard_install(void);
+void oc_json_guard_remove(void);
+
+#define OC_JSON_POINTER_MAX 512
+
+/* RFC 6901, of at most OC_JSON_POINTER_MAX bytes. */
 bool oc_json_pointer_valid(const char *pointer);
-/* Borrowed value at the pointer, or NULL. "" is the document itself. */
+/* Borrowed value at the pointer, or NULL. "" is the document itself. Allocates nothing. */
 json_t *oc_json_pointer_get(json_t *document, const char *pointer);
 
 #endif

@@ -245,8 +245,8 @@ static void warn(const oc_jwks_options_t *options, size_t index, const oc_diag_t
 
     if (!options->warn)
         return;
-    (void)snprintf(message, sizeof message, "%.150s: key %zu is skipped: %.250s",
-                   options->source, index + 1, cause->message);
+    (void)snprintf(message, sizeof message, "%.150s: key %zu is skipped: %.250s", options->source,
+                   index + 1, cause->message);
     options->warn(options->context, message);
 }
 

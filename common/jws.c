@@ -39,12 +39,33 @@ static bool all_b64url(const char *text, size_t text_len)
     return text_len > 0;
 }
 
+/* True when the text could be a JSON object in base64url: `{` after white space (RFC 8259 §2). */
+static bool begins_object(const char *text, size_t text_len)
+{
+    while (text_len > 2) {
+        char group[4] = {'A', 'A', 'A', 'A'}; /* zero bits, where the last one is shorter */
+        size_t group_len = text_len < sizeof group ? text_len : sizeof group;
+        unsigned char bytes[3];
+        size_t len = 0;
+
+        memcpy(group, text, group_len);
+        if (!oc_b64url_decode(group, sizeof group, bytes, sizeof bytes, &len))
+            return false;
+        for (size_t i = 0; i < len; i++) {
+            if (!memchr(" \t\r\n", bytes[i], 4))
+                return bytes[i] == '{';
+        }
+        text += group_len;
+        text_len -= group_len;
+    }
+    return false;
+}
+
 bool oc_jws_shaped(const char *text, size_t text_len)
 {
     oc_jws_t s;
 
-    /* base64url of `{` begins with an e. */
-    return split(text, text_len, &s) && s.header_len > 2 && s.header[0] == 'e' &&
+    return split(text, text_len, &s) && begins_object(s.header, s.header_len) &&
            all_b64url(s.header, s.header_len) && all_b64url(s.payload, s.payload_len) &&
            all_b64url(s.signature, s.signature_len);
 }

@@ -214,6 +214,8 @@ static oc_err_t key_algs_of_type(oc_key_t *key, oc_diag_t *diag)
 /* Move a key into the set, or let go of it when it could not be completed (err) or does not fit in. */
 static oc_err_t keyset_take(oc_keyset_t *set, oc_key_t *key, oc_err_t err, oc_diag_t *diag)
 {
+    /* Also what OpenSSL noted and got over. */
+    ERR_clear_error();
     if (!err && key->algs == 0)
         err = oc_fail(diag, OC_E_CONFIG, "'%s': the key may check no algorithm", key->source);
     if (!err)

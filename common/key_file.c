@@ -17,7 +17,7 @@ static oc_err_t add_secret(oc_keyset_t *set, const char *path, const unsigned ch
     if (secret[len - 1] == '\n')
         len--;
     /* The classic confusion: with a public key as HMAC secret, anybody could sign. */
-    if (len >= 10 && memcmp(secret, "-----BEGIN", 10) == 0)
+    if (memmem(secret, len, "-----BEGIN ", 11))
         return oc_fail(diag, OC_E_CONFIG,
                        "'%s' holds PEM, not an HMAC secret; give it as jwt_public_key_file", path);
     return oc_keyset_add_secret(set, secret, len, NULL, path, OC_ALG_ANY, diag);

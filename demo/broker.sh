@@ -60,13 +60,13 @@ http_dir $ROOT/demo/dist
 EOF
 }
 
-# prepare_broker FOLDER PORT WS_PORT: afterwards, mosquitto -c FOLDER/mosquitto.conf starts it. What is
-# there already stays, so that tokens outlive a restart.
+# prepare_broker FOLDER PORT WS_PORT: afterwards, mosquitto -c FOLDER/mosquitto.conf starts it. A key that is
+# there already stays, so that what it signed outlives a restart; the tokens are new.
 prepare_broker() {
     mkdir -p "$1"
     chmod 700 "$1"
     make_key "$1"
-    [[ -s $1/backend.jwt ]] || make_tokens "$1"
+    make_tokens "$1"
     write_configuration "$@"
 }
 

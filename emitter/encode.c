@@ -81,7 +81,7 @@ orgcast_err_t oc_encode_event(const oc_event_t *event, const char *source, const
 
     if (!time)
         time = now;
-    if (!root || !put(root, "specversion", "1.0") || !put(root, "id", event_id) ||
+    if (!put(root, "specversion", "1.0") || !put(root, "id", event_id) ||
         !put(root, "source", source) || !put(root, "type", oc_event_type_name(event->type)) ||
         !put(root, "subject", oc_event_subject(event)) || !put(root, "time", time) ||
         !put(root, "datacontenttype", "application/json") ||

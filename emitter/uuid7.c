@@ -57,15 +57,16 @@ static void format(char text[OC_UUID_TEXT_LEN])
     text[36] = '\0';
 }
 
-/* A new millisecond starts at a random place in the lower half, so that it can grow. @locks */
+/* A new millisecond starts at a random place. @locks */
 static void start_ms(int64_t ms, const uint64_t random[2])
 {
     last.ms = ms;
-    last.rand_a = random[0] & (RAND_A_MAX >> 1);
+    last.rand_a = random[0] & RAND_A_MAX;
     last.rand_b = random[1] & RAND_B_MAX;
 }
 
-/* @locks */
+/* Past the last number of a millisecond comes the next one, which the clock then catches up with.
+ * @locks */
 static void grow(const uint64_t random[2])
 {
     uint64_t step = 1 + (random[0] & UINT32_MAX);

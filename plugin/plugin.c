@@ -373,6 +373,7 @@ static oc_err_t start(plugin_t *plugin, const struct mosquitto_opt *opts, int op
     plugin->sessions = oc_sessions_new();
     if (!plugin->sessions)
         return oc_fail(diag, OC_E_NOMEM, "out of memory");
+    oc_json_guard_install();
     /* Seeds jansson's hashing now, rather than with the first token. */
     json_object_seed(0);
     for (size_t i = 0; i < CALLBACK_COUNT; i++) {
@@ -390,6 +391,8 @@ static oc_err_t start(plugin_t *plugin, const struct mosquitto_opt *opts, int op
 
 static void stop(plugin_t *plugin)
 {
+    if (plugin->sessions)
+        oc_json_guard_remove();
     for (size_t i = 0; i < CALLBACK_COUNT; i++)
         (void)mosquitto_callback_unregister(plugin->id, callbacks[i].event, callbacks[i].callback,
                                             NULL);

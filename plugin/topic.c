@@ -102,9 +102,13 @@ bool oc_template_overlaps_filter(const oc_template_t *template, const char *filt
 
         if (*ours == '#' || *theirs == '#')
             return true;
-        if (*theirs != '+' && strncmp(ours, ORG_LEVEL, ORG_LEVEL_LEN) != 0 &&
-            (ours_len != theirs_len || strncmp(ours, theirs, ours_len) != 0))
+        if (strncmp(ours, ORG_LEVEL, ORG_LEVEL_LEN) == 0) {
+            if (theirs_len == 0)
+                return false;
+        } else if (*theirs != '+' &&
+                   (ours_len != theirs_len || strncmp(ours, theirs, ours_len) != 0)) {
             return false;
+        }
         ours += ours_len;
         theirs += theirs_len;
         if (*ours == '\0' || *theirs == '\0')

@@ -4,7 +4,7 @@
 
 /** @file
  *  Errors of the public interface. Every function that can fail in two ways returns an
- *  orgcast_err_t; ORGCAST_OK is 0. Detail goes to an optional orgcast_diag_t that the caller owns. */
+ *  orgcast_err_t; ORGCAST_OK is 0. After an error nothing was done. Detail goes to an optional orgcast_diag_t that the caller owns. */
 
 #ifdef __cplusplus
 extern "C" {
@@ -19,11 +19,11 @@ extern "C" {
 #endif
 
 typedef enum orgcast_err {
-    ORGCAST_OK = 0,        /**< done */
-    ORGCAST_E_INVALID = 1, /**< an argument or an event's field failed its check; nothing was done */
-    ORGCAST_E_NOMEM = 2,   /**< out of memory; nothing was done */
-    ORGCAST_E_FULL = 3,    /**< queue_max_events reached; nothing was queued; try after a report */
-    ORGCAST_E_IO = 4,      /**< a file could not be read or written, a socket not be used */
+    ORGCAST_OK = 0,
+    ORGCAST_E_INVALID = 1, /**< an argument or an event's field failed its check */
+    ORGCAST_E_NOMEM = 2,   /**< out of memory */
+    ORGCAST_E_FULL = 3,    /**< queue_max_events reached: try again after a report */
+    ORGCAST_E_IO = 4,      /**< a file could not be read, or the system not be asked */
     ORGCAST_E_TIMEOUT = 5, /**< the given time passed first */
     ORGCAST_E_CLOSED = 6,  /**< the emitter is being closed */
     ORGCAST_E_TOKEN = 7    /**< the token source gave no token */

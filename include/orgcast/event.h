@@ -53,27 +53,34 @@ typedef struct orgcast_invoice_previous {
 
 /** Data of every `invoice.*` event. */
 typedef struct orgcast_invoice_event {
-    const char *organization_id; /**< required; 1 to 128 bytes without `/ + #`, white space, control
-                                      characters; does not begin with `$` */
-    const char *invoice_id;      /**< required; the same, but may begin with `$`; CloudEvents subject */
-    const char *invoice_number;  /**< required; 1 to 128 bytes, what people call the invoice */
-    const char *amount;          /**< required; decimal: `-?`, 1 to 18 digits, optionally `.` and 1 to
-                                      6 digits; sent exactly as given, never through a float */
-    const char *currency;        /**< required; ISO 4217, three upper-case letters */
-    orgcast_invoice_status_t status;            /**< required */
-    const char *timestamp;                      /**< RFC 3339; NULL: the time of the emit call, UTC */
+    /** Required; 1 to 128 bytes without `/ + #`, white space and control characters; does not begin
+     *  with `$`. */
+    const char *organization_id;
+    /** Required; the same, but may begin with `$`. CloudEvents `subject`. */
+    const char *invoice_id;
+    /** Required; 1 to 128 bytes without control characters: what people call the invoice. */
+    const char *invoice_number;
+    /** Required; decimal: `-?`, 1 to 18 digits, optionally `.` and 1 to 6 digits. Sent exactly as
+     *  given, never through a float. */
+    const char *amount;
+    const char *currency;            /**< required; ISO 4217, three upper-case letters */
+    orgcast_invoice_status_t status; /**< required */
+    /** RFC 3339 with upper-case T and Z, up to nanoseconds, no leap second; NULL: the time of the
+     *  emit call, UTC. CloudEvents `time`. */
+    const char *timestamp;
     const orgcast_invoice_previous_t *previous; /**< only for `invoice.updated`; NULL: absent */
 } orgcast_invoice_event_t;
 
 /** Data of `notification.created`. */
 typedef struct orgcast_notification_event {
-    const char *organization_id;      /**< required; as above */
-    const char *notification_id;      /**< required; as invoice_id; CloudEvents subject */
-    const char *title;                /**< required; 1 to 256 bytes */
-    const char *message;              /**< required; 1 to 4096 bytes */
+    const char *organization_id; /**< required; as above */
+    const char *notification_id; /**< required; as invoice_id; CloudEvents `subject` */
+    const char *title;           /**< required; 1 to 256 bytes without control characters */
+    /** Required; 1 to 4096 bytes; of the control characters only tabs and line ends. */
+    const char *message;
     orgcast_notification_type_t type; /**< required */
     const char *invoice_id;           /**< NULL: absent; otherwise as invoice_id above */
-    const char *timestamp;            /**< RFC 3339; NULL: the time of the emit call, UTC */
+    const char *timestamp;            /**< as above */
 } orgcast_notification_event_t;
 
 #ifdef __cplusplus

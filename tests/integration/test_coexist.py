@@ -156,6 +156,23 @@ def test_a_members_persistent_session_in_foreign_hands(version, broker, foreign,
     assert sensor.drain() == []
 
 
+def test_nothing_is_queued_for_an_unbound_id(broker, foreign, tokens, join):
+    """MQTT 5: a session kept under a name that is no organization's. A foreign client may resume it: what
+    came in between is not there, whatever that one may read."""
+    keep = {"session_expiry": 300}
+    kept = join(broker, "kept", tokens.member(), V5, props=keep)
+    kept.subscribe(ALL, qos=1)
+    mark = broker.mark()
+    kept.disconnect()
+    broker.wait_gone("kept", mark)
+    backend = join(broker, "backend", tokens.service())
+    backend.publish(topic("acme", entity="between"), event("acme", entity="between")[1])
+    reader = foreign("reader", "kept", V5, clean=False, props=keep)
+    assert reader.session_present
+    backend.publish(topic("acme", entity="after"), event("acme", entity="after")[1])
+    assert [message.topic for message in reader.drain()] == [topic("acme", entity="after")]
+
+
 @by_version
 def test_retained_messages_of_foreign_clients(version, broker, foreign, tokens, join):
     """They still reach foreign subscribers, and no one of the plugin's."""

@@ -12,7 +12,6 @@ import os
 import re
 import signal
 import socket
-import ssl
 import subprocess
 import threading
 from pathlib import Path

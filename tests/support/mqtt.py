@@ -291,8 +291,50 @@ class WebSocketTransport(TcpTransport):
                 self.send_frame(10, frame[1])
 
 
+class HalvedTlsTransport(TcpTransport):
+    """TLS whose records are sent in two halves, with `between` called after the first."""
+
+    def __init__(self, address, tls_context):
+        super().__init__(address)
+        self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.tls = tls_context.wrap_bio(self.incoming, self.outgoing, server_hostname="localhost")
+        self.between = None
+        while True:
+            try:
+                self.tls.do_handshake()
+                break
+            except ssl.SSLWantReadError:
+                super().send(self.outgoing.read())
+                self.incoming.write(super().recv(TIMEOUT_S))
+        super().send(self.outgoing.read())
+
+    def send(self, data):
+        self.tls.write(data)
+        record = self.outgoing.read()
+        if self.between is None:
+            super().send(record)
+            return
+        super().send(record[:len(record) // 2])
+        self.between()
+        super().send(record[len(record) // 2:])
+
+    def recv(self, timeout_s):
+        deadline = time.monotonic() + timeout_s
+        while True:
+            try:
+                return self.tls.read(65536)
+            except ssl.SSLWantReadError:
+                piece = super().recv(deadline - time.monotonic())
+                if not piece:
+                    return b""
+                self.incoming.write(piece)
+            except ssl.SSLError:
+                return b""
+
+
 class Client:
-    """One connection. `transport` is tcp, ws, tls or wss, looked up in `broker.ports`."""
+    """One connection. `transport` is tcp, ws, tls or wss, looked up in `broker.ports`; "halved" is tls
+    by HalvedTlsTransport."""
 
     def __init__(self, broker, version=V311, transport="tcp"):
         self.version = version
@@ -300,6 +342,9 @@ class Client:
         self.buffer = b""
         self.last_id = 0
         self.disconnect_reason = None
+        if transport == "halved":
+            self.link = HalvedTlsTransport((broker.host, broker.ports["tls"]), broker.tls_context())
+            return
         context = broker.tls_context() if transport in ("tls", "wss") else None
         kind = WebSocketTransport if transport in ("ws", "wss") else TcpTransport
         subprotocol = {"subprotocol": "mqttv3.1" if version == V31 else "mqtt"}

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The emitter against a real Mosquitto. Links the shared library. */
+#include <dlfcn.h>
+#include <netdb.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -752,7 +754,32 @@ START_TEST(close_drops_what_waits)
 }
 END_TEST
 
-/* `localhost` is ::1 as well, where this broker does not listen. */
+typedef int getaddrinfo_fn(const char *restrict node, const char *restrict service,
+                           const struct addrinfo *restrict hints,
+                           struct addrinfo **restrict ret_list);
+
+/* In the place of libc's, for libmosquitto as well: both.example is an IPv6 address where nothing
+ * listens, then the broker's, as `localhost` is ::1 and 127.0.0.1 on many a machine. */
+__attribute__((visibility("default"))) getaddrinfo_fn getaddrinfo;
+int getaddrinfo(const char *restrict node, const char *restrict service,
+                const struct addrinfo *restrict hints, struct addrinfo **restrict ret_list)
+{
+    getaddrinfo_fn *real;
+    void *symbol = dlsym(RTLD_NEXT, "getaddrinfo");
+    struct addrinfo *ipv4 = NULL;
+    int rc;
+
+    memcpy(&real, &symbol, sizeof real);
+    if (!node || strcmp(node, "both.example") != 0)
+        return real(node, service, hints, ret_list);
+    rc = real("127.0.0.1", service, hints, &ipv4);
+    if (rc == 0)
+        rc = real("::ffff:127.0.0.2", service, hints, ret_list);
+    if (rc == 0)
+        (*ret_list)->ai_next = ipv4;
+    return rc;
+}
+
 START_TEST(finds_the_broker_on_either_address_family)
 {
     broker_t broker;
@@ -762,7 +789,7 @@ START_TEST(finds_the_broker_on_either_address_family)
     broker_init(&broker);
     broker_start(&broker, ANYBODY);
     options = options_for(broker.port);
-    options.host = "localhost";
+    options.host = "both.example";
     emitter = open_emitter(&options);
     wait_connects(1);
     ck_assert_int_eq(test_log.failures, 0);
@@ -926,6 +953,29 @@ const char *__tsan_default_suppressions(void)
     return "mutex:libmosquitto.so\n";
 }
 
+/* libmosquitto takes a reset for a handshake that goes on, and would spin until the deadline. */
+START_TEST(tls_that_is_reset)
+{
+    peer_t peer = {.script = {{PEER_BYTES(""), PEER_RESET}, {PEER_BYTES(""), PEER_RESET}}};
+    broker_t broker;
+    orgcast_emitter_options_t options;
+    orgcast_emitter_t *emitter;
+    char ca_file[64];
+
+    broker_init(&broker);
+    make_certificate(&broker, "localhost");
+    peer_start(&peer);
+    options = options_for(peer.port);
+    (void)snprintf(ca_file, sizeof ca_file, "%s/cert.pem", broker.dir);
+    options.tls_ca_file = ca_file;
+    emitter = open_emitter(&options);
+    wait_failure("connection lost: the peer broke off TLS");
+    orgcast_emitter_close(emitter);
+    peer_stop(&peer);
+    broker_done(&broker);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tcase = tcase_create("emitter broker");
@@ -950,5 +1000,6 @@ int main(void)
     tcase_add_test(tcase, tls_to_another_host);
     tcase_add_test(tcase, tls_of_many);
     tcase_add_test(tcase, tls_to_a_listener_without);
+    tcase_add_test(tcase, tls_that_is_reset);
     return unit_run("emitter broker", tcase);
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -356,6 +357,47 @@ START_TEST(flush_and_close)
 }
 END_TEST
 
+static sem_t report_begun;
+static sem_t report_may_end;
+
+static void slow_report(void *context, const orgcast_delivery_t *report)
+{
+    (void)context;
+    (void)report;
+    (void)sem_post(&report_begun);
+    (void)sem_wait(&report_may_end);
+}
+
+static void *answer_first(void *context)
+{
+    return oc_delivery_answered(context, 1, 0, 0) ? context : NULL;
+}
+
+/* What is flushed is reported: also when the answer is here and the report is not over. */
+START_TEST(flush_waits_for_the_report)
+{
+    oc_delivery_t delivery;
+    orgcast_emitter_stats_t stats;
+    pthread_t worker;
+    void *result = NULL;
+
+    ck_assert_int_eq(sem_init(&report_begun, 0, 0) | sem_init(&report_may_end, 0, 0), 0);
+    ck_assert_int_eq(oc_delivery_init(&delivery, 10, slow_report, NULL), ORGCAST_OK);
+    (void)put(&delivery, "a");
+    oc_delivery_next(&delivery, WINDOW)->mid = 1;
+    ck_assert_int_eq(pthread_create(&worker, NULL, answer_first, &delivery), 0);
+    ck_assert_int_eq(sem_wait(&report_begun), 0);
+    ck_assert_int_eq(oc_delivery_flush(&delivery, 20), ORGCAST_E_TIMEOUT);
+    oc_delivery_stats(&delivery, &stats);
+    ck_assert_uint_eq(stats.queued, 0);
+    ck_assert_int_eq(sem_post(&report_may_end), 0);
+    ck_assert_int_eq(oc_delivery_flush(&delivery, -1), ORGCAST_OK);
+    ck_assert_int_eq(pthread_join(worker, &result), 0);
+    ck_assert_ptr_eq(result, &delivery);
+    oc_delivery_done(&delivery);
+}
+END_TEST
+
 START_TEST(backoff_doubles_up_to_its_maximum)
 {
     static const int64_t nominal_ms[] = {200, 400, 800, 1600, 3000, 3000};
@@ -395,6 +437,7 @@ int main(void)
     tcase_add_test(tcase, lost_connections_count_as_retries);
     tcase_add_test(tcase, only_a_hungry_worker_is_woken);
     tcase_add_test(tcase, flush_and_close);
+    tcase_add_test(tcase, flush_waits_for_the_report);
     tcase_add_test(tcase, backoff_doubles_up_to_its_maximum);
     return unit_run("emitter queue", tcase);
 }

@@ -456,6 +456,7 @@ int main(void)
     if (!CRYPTO_set_mem_functions(openssl_malloc, openssl_realloc, openssl_free))
         return EXIT_FAILURE;
     json_set_alloc_funcs(__wrap_malloc, free);
+    oc_json_guard_install();
     tcase_add_unchecked_fixture(tcase, make, unmake);
     tcase_add_loop_test(tcase, verifying, 0, (int)COUNT(signers));
     tcase_add_test(tcase, parsing);

@@ -36,7 +36,8 @@ static oc_err_t configure(oc_config_t *config, const oc_option_t *options, size_
 {
     oc_option_t all[OC_OPTION_LIST_MAX + 3] = {{"jwt_public_key_file", "/key"}};
 
-    memcpy(all + 1, options, count * sizeof *options);
+    for (size_t i = 0; i < count; i++)
+        all[i + 1] = options[i];
     return oc_config_init(config, all, count + 1, diag);
 }
 

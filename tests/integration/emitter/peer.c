@@ -16,6 +16,13 @@ static bool wait_for_packet(int sock)
     return recv(sock, bytes, sizeof bytes, 0) > 0;
 }
 
+static void reset_on_close(int sock)
+{
+    const struct linger abort_it = {.l_onoff = 1, .l_linger = 0};
+
+    (void)setsockopt(sock, SOL_SOCKET, SO_LINGER, &abort_it, sizeof abort_it);
+}
+
 static void *run(void *context)
 {
     peer_t *peer = context;
@@ -28,6 +35,8 @@ static void *run(void *context)
         for (int j = 0; j < PEER_ANSWERS; j++) {
             const peer_answer_t *answer = &peer->script[i][j];
 
+            if (!answer->bytes && answer->len > 0)
+                reset_on_close(sock);
             if (!answer->bytes || !wait_for_packet(sock))
                 break;
             (void)send(sock, answer->bytes, answer->len, MSG_NOSIGNAL);

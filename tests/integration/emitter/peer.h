@@ -21,6 +21,10 @@ typedef struct peer_answer {
     {                                                                                              \
         NULL, 0                                                                                    \
     }
+#define PEER_RESET                                                                                 \
+    {                                                                                              \
+        NULL, 1                                                                                    \
+    } /* the same, by a TCP reset */
 #define PEER_CONNECTIONS 2
 #define PEER_ANSWERS 4
 
