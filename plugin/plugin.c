@@ -15,6 +15,7 @@
 #include "acl.h"
 #include "bucket.h"
 #include "identity.h"
+#include "json.h"
 #include "jws.h"
 #include "mem.h"
 #include "options.h"
@@ -373,7 +374,6 @@ static oc_err_t start(plugin_t *plugin, const struct mosquitto_opt *opts, int op
     plugin->sessions = oc_sessions_new();
     if (!plugin->sessions)
         return oc_fail(diag, OC_E_NOMEM, "out of memory");
-    oc_json_guard_install();
     /* Seeds jansson's hashing now, rather than with the first token. */
     json_object_seed(0);
     for (size_t i = 0; i < CALLBACK_COUNT; i++) {
@@ -391,12 +391,11 @@ static oc_err_t start(plugin_t *plugin, const struct mosquitto_opt *opts, int op
 
 static void stop(plugin_t *plugin)
 {
-    if (plugin->sessions)
-        oc_json_guard_remove();
     for (size_t i = 0; i < CALLBACK_COUNT; i++)
         (void)mosquitto_callback_unregister(plugin->id, callbacks[i].event, callbacks[i].callback,
                                             NULL);
     plugin_free(plugin);
+    oc_json_guard_remove();
 }
 
 EXPORT int mosquitto_plugin_version(int supported_version_count, const int *supported_versions)
@@ -416,6 +415,7 @@ EXPORT int mosquitto_plugin_init(mosquitto_plugin_id_t *identifier, void **userd
 
     if (!plugin)
         return MOSQ_ERR_NOMEM;
+    oc_json_guard_install();
     plugin->id = identifier;
     plugin->logged_s = now_s();
     plugin->log_bucket = oc_bucket(LOG_BURST, LOG_PER_SECOND, plugin->logged_s);
