@@ -92,6 +92,7 @@ static void on_delivery(void *context, const orgcast_delivery_t *delivery)
 static void on_connection(void *context, bool connected, const char *message)
 {
     test_log_t *log = context;
+    size_t used;
 
     (void)pthread_mutex_lock(&log->lock);
     if (connected) {
@@ -99,9 +100,10 @@ static void on_connection(void *context, bool connected, const char *message)
     } else {
         log->failures++;
         (void)snprintf(log->last_failure, sizeof log->last_failure, "%s", message);
-        if (!strstr(log->failures_seen, message) &&
-            strlen(log->failures_seen) + strlen(message) + 2 < sizeof log->failures_seen)
-            (void)strcat(strcat(log->failures_seen, message), "\n");
+        used = strlen(log->failures_seen);
+        if (!strstr(log->failures_seen, message))
+            (void)snprintf(log->failures_seen + used, sizeof log->failures_seen - used, "%s\n",
+                           message);
     }
     (void)pthread_cond_broadcast(&log->changed);
     (void)pthread_mutex_unlock(&log->lock);
@@ -754,15 +756,17 @@ START_TEST(close_drops_what_waits)
 }
 END_TEST
 
-typedef int getaddrinfo_fn(const char *restrict node, const char *restrict service,
+typedef int getaddrinfo_fn(const char *restrict name, const char *restrict service,
                            const struct addrinfo *restrict hints,
                            struct addrinfo **restrict ret_list);
 
 /* In the place of libc's, for libmosquitto as well: both.example is an IPv6 address where nothing
- * listens, then the broker's, as `localhost` is ::1 and 127.0.0.1 on many a machine. */
-__attribute__((visibility("default"))) getaddrinfo_fn getaddrinfo;
-int getaddrinfo(const char *restrict node, const char *restrict service,
-                const struct addrinfo *restrict hints, struct addrinfo **restrict ret_list)
+ * listens, then the broker's, as `localhost` is ::1 and 127.0.0.1 on many a machine. The parameters'
+ * names are libc's. */
+__attribute__((visibility("default"))) int getaddrinfo(const char *restrict __name,
+                                                       const char *restrict __service,
+                                                       const struct addrinfo *restrict __req,
+                                                       struct addrinfo **restrict __pai)
 {
     getaddrinfo_fn *real;
     void *symbol = dlsym(RTLD_NEXT, "getaddrinfo");
@@ -770,13 +774,13 @@ int getaddrinfo(const char *restrict node, const char *restrict service,
     int rc;
 
     memcpy(&real, &symbol, sizeof real);
-    if (!node || strcmp(node, "both.example") != 0)
-        return real(node, service, hints, ret_list);
-    rc = real("127.0.0.1", service, hints, &ipv4);
+    if (!__name || strcmp(__name, "both.example") != 0)
+        return real(__name, __service, __req, __pai);
+    rc = real("127.0.0.1", __service, __req, &ipv4);
     if (rc == 0)
-        rc = real("::ffff:127.0.0.2", service, hints, ret_list);
+        rc = real("::ffff:127.0.0.2", __service, __req, __pai);
     if (rc == 0)
-        (*ret_list)->ai_next = ipv4;
+        (*__pai)->ai_next = ipv4;
     return rc;
 }
 

@@ -21,7 +21,7 @@ static oc_item_t *item(const char *name)
 
     ck_assert_ptr_nonnull(payload);
     memcpy(payload, "{}", 3);
-    (void)strncat(id, name, sizeof id - 1);
+    (void)snprintf(id, sizeof id, "%s", name);
     made = oc_item_new(ORGCAST_EVENT_INVOICE_PAID, id, name, "org/acme/invoices/paid/inv-17",
                        payload, 2);
     ck_assert_ptr_nonnull(made);
