@@ -116,10 +116,10 @@ static oc_err_t explain_topic(report_t *report, const cli_args_t *args, const oc
 }
 
 static oc_err_t explain_token(report_t *report, const cli_args_t *args, const oc_config_t *config,
-                              const oc_keyset_t *keys, const char *token)
+                              const oc_keyring_t *ring, const char *token)
 {
     const oc_jws_rules_t rules = {
-        .algs = config->algorithms ? config->algorithms : oc_keyset_algs(keys),
+        .algs = oc_keyring_algs(ring),
         .max_bytes = (size_t)config->token_max_bytes,
     };
     OC_CLEANUP(oc_jws_done) oc_jws_t jws = {0};
@@ -135,7 +135,7 @@ static oc_err_t explain_token(report_t *report, const cli_args_t *args, const oc
         return refuse(report, "header", err, diag.message);
     step(report, true, "header", "alg %s, %s%s", oc_alg_name(jws.alg), jws.kid ? "kid " : "no kid",
          jws.kid ? oc_utf8_quote(jws.kid, text, sizeof text) : "");
-    err = oc_keyset_select(keys, jws.alg, jws.kid, &key, &diag);
+    err = oc_keyset_select(oc_keyring_keys(ring), jws.alg, jws.kid, &key, &diag);
     if (err)
         return refuse(report, "key", err, diag.message);
     step(report, true, "key", "%s%s%s", key->source,
@@ -212,13 +212,13 @@ static int explain(const cli_args_t *args, const cli_conf_plugin_t *plugin, cons
         json_decref(report.steps);
         return cli_error(args, "%s ('orgcast conf check' names the line)", diag.message);
     }
+    /* The cache is the broker's, which runs as another user. */
+    config.jwks_cache_read_only = true;
     if (oc_keyring_new(&config, log_line, NULL, &ring, &diag) != OC_OK) {
         code = cli_error(args, "%s ('orgcast conf check' names the line)", diag.message);
     } else {
         wait_for_sets(ring, timeout_s);
-        code = explain_token(&report, args, &config, oc_keyring_keys(ring), token) == OC_OK
-                   ? CLI_DONE
-                   : CLI_FAILED;
+        code = explain_token(&report, args, &config, ring, token) == OC_OK ? CLI_DONE : CLI_FAILED;
         print_decision(&report);
     }
     oc_keyring_free(ring);

@@ -271,6 +271,9 @@ static oc_err_t add_keys(oc_keyset_t *set, json_t *jwks, const oc_jwks_options_t
             return oc_fail(diag, err, "out of memory");
         if (err)
             warn(options, i, &cause);
+        /* Said once: no later key fits in either. */
+        if (err && set->count == OC_KEYS_MAX)
+            break;
     }
     if (set->count == 0)
         return oc_fail(diag, OC_E_CONFIG, "'%.150s' holds no usable key", options->source);

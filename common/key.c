@@ -137,11 +137,7 @@ static oc_err_t key_prepare_secret(oc_key_t *key, const unsigned char *secret, s
 
 static oc_err_t make_room(oc_keyset_t *set, size_t more, oc_diag_t *diag)
 {
-    oc_key_t **keys;
-
-    if (set->count + more > OC_KEYS_MAX)
-        return oc_fail(diag, OC_E_CONFIG, "more than %d keys", OC_KEYS_MAX);
-    keys = realloc(set->keys, (set->count + more) * sizeof(oc_key_t *));
+    oc_key_t **keys = realloc(set->keys, (set->count + more) * sizeof(oc_key_t *));
     if (!keys)
         return oc_fail(diag, OC_E_NOMEM, "out of memory while loading keys");
     set->keys = keys;
@@ -220,6 +216,8 @@ static oc_err_t keyset_take(oc_keyset_t *set, oc_key_t *key, oc_err_t err, oc_di
         err = oc_fail(diag, OC_E_CONFIG, "'%s': the key may check no algorithm", key->source);
     if (!err)
         err = check_kid(set, key, diag);
+    if (!err && set->count >= OC_KEYS_MAX)
+        err = oc_fail(diag, OC_E_CONFIG, "more than %d keys", OC_KEYS_MAX);
     if (!err)
         err = make_room(set, 1, diag);
     if (err) {

@@ -64,7 +64,7 @@ static oc_err_t replace_file(const char *path, const char *text, oc_diag_t *diag
     }
     fd = mkostemp(temporary, O_CLOEXEC);
     if (fd < 0)
-        return oc_fail(diag, OC_E_IO, "'%s': %s", temporary, strerror(errno));
+        return oc_fail(diag, OC_E_IO, "'%s': %s", path, strerror(errno));
     written = fchmod(fd, 0640) == 0;
     while (written && len > 0) {
         ssize_t put = write(fd, text, len);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 #include "jwk.h"
@@ -43,6 +44,8 @@ struct oc_fetch {
     atomic_bool hurry;
     _Atomic(oc_keyset_t *) fresh; /* whoever swaps it out owns it */
     body_t last;                  /* the document of the last set; the fetch thread only */
+    bool cached;                  /* it is in the cache file; likewise */
+    bool cache_failing;           /* and that was said; likewise */
     int64_t hurried_s;            /* the broker's thread only */
 
     pthread_mutex_t lock; /* guards what follows; held for a copy, never while waiting */
@@ -94,9 +97,12 @@ static size_t take_body(char *data, size_t size, size_t count, void *context)
     return len;
 }
 
-static CURL *make_transfer(const oc_fetch_options_t *options, const char *url, body_t *body)
+static CURL *make_transfer(const oc_fetch_options_t *options, const char *url, body_t *body,
+                           char cause[static CURL_ERROR_SIZE])
 {
     CURL *easy = curl_easy_init();
+    /* Plain HTTP is for this machine, so it is never sent to another one. */
+    const char *no_proxy = strncasecmp(url, "http:", 5) == 0 ? "*" : "localhost,127.0.0.1,::1";
 
     if (!easy)
         return NULL;
@@ -108,12 +114,15 @@ static CURL *make_transfer(const oc_fetch_options_t *options, const char *url, b
         curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS) != CURLE_OK ||
         curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, TRANSFER_TIMEOUT_MS) != CURLE_OK ||
         curl_easy_setopt(easy, CURLOPT_MAXFILESIZE, (long)OC_JWKS_MAX_BYTES) != CURLE_OK ||
-        curl_easy_setopt(easy, CURLOPT_NOPROXY, "localhost,127.0.0.1,::1") != CURLE_OK ||
+        curl_easy_setopt(easy, CURLOPT_NOPROXY, no_proxy) != CURLE_OK ||
+        curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, cause) != CURLE_OK ||
         curl_easy_setopt(easy, CURLOPT_USERAGENT, "orgcast") != CURLE_OK ||
         curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body) != CURLE_OK ||
         curl_easy_setopt(easy, CURLOPT_WRITEDATA, body) != CURLE_OK ||
+        /* Instead of the system's bundle, and of its folder of certificates too. */
         (options->ca_file &&
-         curl_easy_setopt(easy, CURLOPT_CAINFO, options->ca_file) != CURLE_OK)) {
+         (curl_easy_setopt(easy, CURLOPT_CAINFO, options->ca_file) != CURLE_OK ||
+          curl_easy_setopt(easy, CURLOPT_CAPATH, NULL) != CURLE_OK))) {
         curl_easy_cleanup(easy);
         return NULL;
     }
@@ -149,7 +158,8 @@ static CURLcode drive(oc_fetch_t *fetch, CURL *easy)
 static oc_err_t request(oc_fetch_t *fetch, const char *url, body_t *body, char **ret_next,
                         oc_diag_t *diag)
 {
-    CURL *easy = make_transfer(&fetch->options, url, body);
+    char cause[CURL_ERROR_SIZE] = "";
+    CURL *easy = make_transfer(&fetch->options, url, body, cause);
     const char *next = NULL;
     long status = 0;
     oc_err_t err = OC_OK;
@@ -165,7 +175,7 @@ static oc_err_t request(oc_fetch_t *fetch, const char *url, body_t *body, char *
     if (body->too_large || result == CURLE_FILESIZE_EXCEEDED)
         err = oc_fail(diag, OC_E_IO, "the answer is longer than %zu bytes", OC_JWKS_MAX_BYTES);
     else if (result != CURLE_OK)
-        err = oc_fail(diag, OC_E_IO, "%s", curl_easy_strerror(result));
+        err = oc_fail(diag, OC_E_IO, "%s", *cause ? cause : curl_easy_strerror(result));
     else if (next && !oc_jwks_url_same_origin(next, fetch->options.url))
         err = oc_fail(diag, OC_E_IO, "redirected to another host, which is not followed");
     else if (next && !(*ret_next = strdup(next)))
@@ -216,12 +226,30 @@ static oc_err_t publish(oc_fetch_t *fetch, oc_keyset_t *keys, oc_diag_t *diag)
     return OC_OK;
 }
 
+/* Put the last document into the cache file, if it is not there. The first of several failures is
+ * logged. */
+static void keep_document(oc_fetch_t *fetch)
+{
+    char line[OC_FETCH_MESSAGE_MAX];
+    oc_diag_t cause = {0};
+
+    if (!fetch->options.cache_file || fetch->cached)
+        return;
+    fetch->cached = oc_jwks_cache_store(fetch->options.cache_file, fetch->options.url,
+                                        fetch->last.bytes, fetch->last.len, &cause) == OC_OK;
+    if (!fetch->cached && !fetch->cache_failing) {
+        (void)snprintf(line, sizeof line, "jwks_cache_file: %s; the set is not kept on disk",
+                       cause.message);
+        say(fetch, true, line);
+    }
+    fetch->cache_failing = !fetch->cached;
+}
+
 /* Make keys of a document that differs from the last one, hand them over and remember it. */
 static oc_err_t take_document(oc_fetch_t *fetch, body_t *body, oc_diag_t *diag)
 {
     const oc_jwks_options_t options = {fetch->options.url, false, say_skipped, fetch};
     oc_keyset_t keys = {0};
-    oc_diag_t cache_diag = {0};
     oc_err_t err;
 
     if (body->len > 0 && body->len == fetch->last.len &&
@@ -233,12 +261,9 @@ static oc_err_t take_document(oc_fetch_t *fetch, body_t *body, oc_diag_t *diag)
     oc_keyset_done(&keys);
     if (err)
         return err;
-    if (fetch->options.cache_file &&
-        oc_jwks_cache_store(fetch->options.cache_file, fetch->options.url, body->bytes, body->len,
-                            &cache_diag) != OC_OK)
-        say(fetch, true, cache_diag.message);
     free(fetch->last.bytes);
     fetch->last = *body;
+    fetch->cached = false;
     *body = (body_t){0};
     return OC_OK;
 }
@@ -250,6 +275,8 @@ static oc_err_t fetch_once(oc_fetch_t *fetch, oc_diag_t *diag)
 
     if (!err)
         err = take_document(fetch, &body, diag);
+    if (!err)
+        keep_document(fetch);
     free(body.bytes);
     return err;
 }
@@ -374,9 +401,15 @@ void oc_fetch_hurry(oc_fetch_t *fetch, int64_t now_s)
 {
     int64_t since_s = now_s - fetch->hurried_s;
 
-    if (since_s >= 0 && since_s < HURRY_INTERVAL_S)
+    /* These are whole seconds, so a difference of 10 may be one of 9.1. */
+    if (since_s >= 0 && since_s <= HURRY_INTERVAL_S)
         return;
     fetch->hurried_s = now_s;
+    oc_fetch_now(fetch);
+}
+
+void oc_fetch_now(oc_fetch_t *fetch)
+{
     atomic_store(&fetch->hurry, true);
     (void)curl_multi_wakeup(fetch->multi);
 }

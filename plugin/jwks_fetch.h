@@ -37,6 +37,9 @@ bool oc_fetch_take(oc_fetch_t *fetch, oc_keyset_t *ret_keys);
 /* Bring the next fetch forward, because a token named an unknown key; at most once in 10 seconds. */
 void oc_fetch_hurry(oc_fetch_t *fetch, int64_t now_s);
 
+/* Have the set fetched now. */
+void oc_fetch_now(oc_fetch_t *fetch);
+
 /* The next line for the log; false when there is none. Does not wait. ret_error: it reports a
  * failure. */
 bool oc_fetch_message(oc_fetch_t *fetch, char ret_message[static OC_FETCH_MESSAGE_MAX],

@@ -9,8 +9,11 @@
 #include "jwks_fetch.h"
 #include "mem.h"
 
+#define SECRET_ALGS (OC_ALG_BIT(OC_ALG_HS256) | OC_ALG_BIT(OC_ALG_HS384) | OC_ALG_BIT(OC_ALG_HS512))
+
 typedef struct url_keys {
     oc_keyset_t keys;
+    bool fetched;
     oc_fetch_t *fetch;
 } url_keys_t;
 
@@ -74,8 +77,12 @@ static oc_err_t start(oc_keyring_t *ring, oc_diag_t *diag)
     oc_err_t err = oc_config_load_keys(config, warn, ring, &ring->files, diag);
 
     for (size_t i = 0; i < config->jwks_urls.count && !err; i++) {
-        const oc_fetch_options_t options = {config->jwks_urls.items[i], config->jwks_ca_file,
-                                            config->jwks_cache_file, config->jwks_refresh_s};
+        const oc_fetch_options_t options = {
+            .url = config->jwks_urls.items[i],
+            .ca_file = config->jwks_ca_file,
+            .cache_file = config->jwks_cache_read_only ? NULL : config->jwks_cache_file,
+            .refresh_s = config->jwks_refresh_s,
+        };
 
         if (config->jwks_cache_file)
             load_cached(ring, i);
@@ -121,8 +128,11 @@ oc_err_t oc_keyring_reload(oc_keyring_t *ring, oc_diag_t *diag)
 {
     oc_keyset_t files = {0};
     oc_keyset_t old = ring->files;
-    oc_err_t err = oc_config_load_keys(ring->config, warn, ring, &files, diag);
+    oc_err_t err;
 
+    for (size_t i = 0; i < ring->config->jwks_urls.count; i++)
+        oc_fetch_now(ring->urls[i].fetch);
+    err = oc_config_load_keys(ring->config, warn, ring, &files, diag);
     if (err)
         return err;
     ring->files = files;
@@ -151,6 +161,7 @@ bool oc_keyring_poll(oc_keyring_t *ring)
             continue;
         oc_keyset_done(&url->keys);
         url->keys = fresh;
+        url->fetched = true;
         changed = true;
     }
     /* Out of memory here: the keys of before stay until the next set. */
@@ -160,7 +171,7 @@ bool oc_keyring_poll(oc_keyring_t *ring)
 bool oc_keyring_complete(const oc_keyring_t *ring)
 {
     for (size_t i = 0; i < ring->config->jwks_urls.count; i++) {
-        if (ring->urls[i].keys.count == 0)
+        if (!ring->urls[i].fetched)
             return false;
     }
     return true;
@@ -170,6 +181,14 @@ void oc_keyring_miss(oc_keyring_t *ring, int64_t now_s)
 {
     for (size_t i = 0; i < ring->config->jwks_urls.count; i++)
         oc_fetch_hurry(ring->urls[i].fetch, now_s);
+}
+
+oc_alg_set_t oc_keyring_algs(const oc_keyring_t *ring)
+{
+    if (ring->config->algorithms)
+        return ring->config->algorithms;
+    return oc_keyset_algs(&ring->all) |
+           (ring->config->jwks_urls.count > 0 ? OC_ALG_ANY & ~SECRET_ALGS : 0);
 }
 
 const oc_keyset_t *oc_keyring_keys(const oc_keyring_t *ring)

@@ -619,6 +619,11 @@ static oc_err_t load_keys(const oc_config_t *config, const warn_sink_t *sink, oc
         if (err)
             return with_name("jwks_file", err, &cause, diag);
     }
+    if (config->jwks_ca_file) {
+        err = oc_ca_file_check(config->jwks_ca_file, &cause);
+        if (err)
+            return with_name("jwks_ca_file", err, &cause, diag);
+    }
     /* What a URL will bring is not known yet. */
     return config->jwks_urls.count > 0 ? OC_OK
                                        : check_algorithms(config, oc_keyset_algs(keys), diag);

@@ -36,9 +36,10 @@ typedef struct oc_config {
     oc_strings_t jwks_files;
     oc_strings_t jwks_urls;
     int64_t jwks_refresh_s;
-    char *jwks_cache_file;   /* NULL: none */
-    char *jwks_ca_file;      /* NULL: the system's */
-    oc_alg_set_t algorithms; /* 0: what the keys allow */
+    char *jwks_cache_file;     /* NULL: none */
+    bool jwks_cache_read_only; /* no option: for programs that look and leave no trace */
+    char *jwks_ca_file;        /* NULL: the system's */
+    oc_alg_set_t algorithms;   /* 0: what the keys allow */
 
     int64_t token_max_bytes;
     int64_t max_lifetime_s;
@@ -73,7 +74,7 @@ void oc_config_done(oc_config_t *config);
 /* Check one option by itself, as oc_config_init() does. */
 OC_MUST_CHECK oc_err_t oc_option_check(const oc_option_t *option, oc_diag_t *diag);
 
-/* Read every key file into a new set.
+/* Read every key file into a new set, and look at jwks_ca_file.
  * warn, context: called for each key of a set that is skipped; warn may be NULL
  * Errors: OC_E_CONFIG with "plugin_opt_NAME: cause" in diag, OC_E_NOMEM. */
 OC_MUST_CHECK oc_err_t oc_config_load_keys(const oc_config_t *config,

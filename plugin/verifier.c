@@ -70,12 +70,12 @@ static oc_err_t verify(oc_verifier_t *verifier, const char *token, size_t token_
                        oc_identity_t **ret_identity, oc_diag_t *diag)
 {
     OC_CLEANUP(oc_json_decrefp) json_t *claims = NULL;
-    const oc_keyset_t *keys = oc_keyring_keys(verifier->ring);
     const oc_jws_rules_t rules = {
-        .algs = verifier->config->algorithms ? verifier->config->algorithms : oc_keyset_algs(keys),
+        .algs = oc_keyring_algs(verifier->ring),
         .max_bytes = (size_t)verifier->config->token_max_bytes,
     };
-    oc_err_t err = oc_jws_verify(&rules, keys, token, token_len, &claims, diag);
+    oc_err_t err =
+        oc_jws_verify(&rules, oc_keyring_keys(verifier->ring), token, token_len, &claims, diag);
 
     if (err == OC_E_KEY_UNKNOWN)
         oc_keyring_miss(verifier->ring, now_s);

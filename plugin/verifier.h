@@ -32,7 +32,7 @@ OC_MUST_CHECK oc_err_t oc_verifier_identify(oc_verifier_t *verifier, const char 
                                             int64_t now_s, oc_identity_t **ret_identity,
                                             oc_diag_t *diag);
 
-/* Read the key files again; on error the old keys stay. */
+/* Read the key files again, and have the key sets fetched; on error the old keys stay. */
 OC_MUST_CHECK oc_err_t oc_verifier_reload(oc_verifier_t *verifier, oc_diag_t *diag);
 
 /* Take over fetched key sets. Does not wait. */
