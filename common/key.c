@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "utf8.h"
+
 static const struct {
     const char *name;
     int digest;        /* index into digest_names; -1 for EdDSA, which hashes by itself */
@@ -149,9 +151,11 @@ static oc_err_t check_kid(const oc_keyset_t *set, const oc_key_t *key, oc_diag_t
 {
     for (size_t i = 0; key->kid && i < set->count; i++) {
         const oc_key_t *other = set->keys[i];
+        char text[80];
 
         if (other->kid && strcmp(other->kid, key->kid) == 0 && (other->algs & key->algs))
-            return oc_fail(diag, OC_E_CONFIG, "two keys have the key id '%.64s'", key->kid);
+            return oc_fail(diag, OC_E_CONFIG, "two keys have the key id '%s'",
+                           oc_utf8_quote(key->kid, text, sizeof text));
     }
     return OC_OK;
 }
