@@ -69,9 +69,11 @@ void oc_token_cache_put(oc_token_cache_t *cache, const unsigned char hash[static
     while (way < WAYS - 1 && set[way].identity &&
            memcmp(set[way].hash, hash, OC_TOKEN_HASH_LEN) != 0)
         way++;
+    /* First the one, then the other: they may be the same. */
+    (void)oc_identity_ref(identity);
     oc_identity_unref(set[way].identity);
     memcpy(set[way].hash, hash, OC_TOKEN_HASH_LEN);
-    set[way].identity = oc_identity_ref(identity);
+    set[way].identity = identity;
     move_to_front(set, way);
 }
 

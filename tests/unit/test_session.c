@@ -28,7 +28,8 @@ static void unmake(void)
 
 static oc_identity_t *identity_of(const char *subject, int64_t deadline_s)
 {
-    const oc_claim_rules_t rules = {.org_claim = "/org",
+    const oc_claim_rules_t rules = {.max_orgs = 1,
+                                    .org_claim = "/org",
                                     .scope_claim = "/scope",
                                     .username_claim = "/sub",
                                     .publish_scope = "",
