@@ -275,7 +275,7 @@ static oc_err_t check_id(const char *id, const char *subject, int64_t now_s)
     oc_identity_t *identity = subject ? identity_of(subject, 10000) : NULL;
     oc_err_t err = oc_sessions_check_id(sessions, id, identity, now_s);
 
-    oc_identity_free(identity);
+    oc_identity_unref(identity);
     return err;
 }
 
