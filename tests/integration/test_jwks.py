@@ -255,6 +255,20 @@ def test_a_removed_key_is_gone_with_the_next_set(make_broker, provide, keys, tok
     assert attempt(broker, token("p256:2", "k2"))
 
 
+def test_sets_are_taken_without_ticks(make_broker, provide, keys, token, tmp_path):
+    """Mosquitto 2.0 gives a plugin no ticks with per_listener_settings; a CONNECT does as well."""
+    cache = tmp_path / "cache.json"
+    provider = provide(key_set(jwk(keys.get("p256"), "k1")))
+    broker = make_broker(options(provider, jwks_refresh_interval=1, jwks_cache_file=cache),
+                         per_listener=True)
+    wait_cached(cache, provider)
+    assert attempt(broker, token("p256", "k1"))
+    provider.document = key_set(jwk(keys.get("p256:2"), "k2"))
+    wait_cached(cache, provider)
+    assert attempt(broker, token("p256:2", "k2"))
+    assert refusal(broker, token("p256", "k1")) == "key_unknown"
+
+
 def test_sighup_asks_the_provider_too(make_broker, provide, keys, token, tmp_path):
     cache = tmp_path / "cache.json"
     provider = provide(key_set(jwk(keys.get("p256"), "k1")))

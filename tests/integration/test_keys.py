@@ -44,7 +44,8 @@ def curve(keys, number):
 
 
 SOURCES = {
-    "secret": Source("jwt_secret_file", secret, lambda key: fresh(key, "HS256"),
+    # One newline at the end is not the secret's, and a random one may end in it.
+    "secret": Source("jwt_secret_file", lambda keys, number: secret(keys, number) + b"\n", lambda key: fresh(key, "HS256"),
                      b"-----BEGIN PUBLIC KEY-----\n" + b"A" * 64),
     "PEM": Source("jwt_public_key_file", lambda keys, number: public_pem(curve(keys, number)),
                   lambda key: fresh(key), b"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"),
