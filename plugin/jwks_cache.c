@@ -28,11 +28,15 @@ static json_t *read_sets(const char *path, oc_diag_t *diag)
     OC_CLEANUP(oc_freep) unsigned char *bytes = NULL;
     OC_CLEANUP(oc_json_decrefp) json_t *document = NULL;
     size_t len = 0;
+    oc_diag_t cause = {0};
     json_t *sets;
 
-    if (oc_file_read(path, CACHE_MAX_BYTES, &bytes, &len, diag) != OC_OK ||
-        oc_json_load((const char *)bytes, len, &document, diag) != OC_OK)
+    if (oc_file_read(path, CACHE_MAX_BYTES, &bytes, &len, diag) != OC_OK)
         return NULL;
+    if (oc_json_load((const char *)bytes, len, &document, &cause) != OC_OK) {
+        (void)oc_fail(diag, OC_E_IO, "'%.150s' is %s", path, cause.message);
+        return NULL;
+    }
     sets = json_object_get(document, "sets");
     return json_is_object(sets) ? json_incref(sets) : NULL;
 }
