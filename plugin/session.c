@@ -8,9 +8,8 @@
 #define HASH_FUNCTION HASH_FNV
 #define uthash_nonfatal_oom(session) ((session)->out_of_memory = true)
 #include <uthash.h>
-/* Shorter chains than uthash's own 10: each link followed in a delivery check is a cache miss. */
-#undef HASH_BKT_CAPACITY_THRESH
-#define HASH_BKT_CAPACITY_THRESH 3U
+
+#include "client_map.h"
 
 /* How long a session that does not live on stays after its disconnect, so that the Will which the broker
  * publishes then still meets it. */
@@ -30,8 +29,7 @@ struct oc_session {
     bool lives_on; /* not connected: the broker may keep it */
     bool end_on_expiry;
     /* From here on, what a delivery check reads, side by side. */
-    _Alignas(CACHE_LINE) UT_hash_handle by_client;
-    const void *client;
+    _Alignas(CACHE_LINE) const void *client;
     oc_identity_t *identity; /* NULL: foreign, or its time is over */
     bool connected;
     bool id_bound;
@@ -40,7 +38,7 @@ struct oc_session {
 };
 
 struct oc_sessions {
-    oc_session_t *by_client;
+    oc_client_map_t by_client;
     oc_session_t *by_id;
     oc_session_t **heap; /* a binary min-heap by due_s */
     size_t heap_count;
@@ -126,20 +124,9 @@ oc_sessions_t *oc_sessions_new(void)
     return calloc(1, sizeof(oc_sessions_t));
 }
 
-/* Pointers are no attacker's choice, so spreading their bits is enough (Knuth's multiplicative hash)
- * and takes a fraction of uthash's own function. */
-static unsigned hash_client(const void *client)
-{
-    return (unsigned)((uint64_t)(uintptr_t)client * UINT64_C(0x9e3779b97f4a7c15) >> 32);
-}
-
 static oc_session_t *find_client(const oc_sessions_t *sessions, const void *client)
 {
-    oc_session_t *session = NULL;
-
-    HASH_FIND_BYHASHVALUE(by_client, sessions->by_client, &client, sizeof client,
-                          hash_client(client), session);
-    return session;
+    return oc_client_map_get(&sessions->by_client, client);
 }
 
 static void forget(oc_sessions_t *sessions, oc_session_t *session)
@@ -147,8 +134,7 @@ static void forget(oc_sessions_t *sessions, oc_session_t *session)
     if (session->current)
         HASH_DELETE(by_id, sessions->by_id, session);
     heap_remove(sessions, session);
-    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): the table has at least this session */
-    HASH_DELETE(by_client, sessions->by_client, session);
+    oc_client_map_remove(&sessions->by_client, session->client);
     oc_identity_free(session->identity);
     free(session);
 }
@@ -169,10 +155,17 @@ static void supersede(oc_sessions_t *sessions, oc_session_t *session)
 
 void oc_sessions_free(oc_sessions_t *sessions)
 {
+    oc_session_t *session;
+    size_t cursor = 0;
+
     if (!sessions)
         return;
-    while (sessions->by_client)
-        forget(sessions, sessions->by_client);
+    HASH_CLEAR(by_id, sessions->by_id);
+    while ((session = oc_client_map_next(&sessions->by_client, &cursor)) != NULL) {
+        oc_identity_free(session->identity);
+        free(session);
+    }
+    oc_client_map_done(&sessions->by_client);
     free(sessions->heap);
     free(sessions);
 }
@@ -219,7 +212,7 @@ static oc_session_t *add(oc_sessions_t *sessions, const void *client, const char
 
     oc_sessions_drop(sessions, client);
     session = session_alloc(id_len + 1);
-    if (!session || !heap_reserve(sessions)) {
+    if (!session || !heap_reserve(sessions) || !oc_client_map_reserve(&sessions->by_client)) {
         free(session);
         return NULL;
     }
@@ -229,12 +222,7 @@ static oc_session_t *add(oc_sessions_t *sessions, const void *client, const char
     session->foreign = foreign;
     memcpy(session->client_id, client_id, id_len + 1);
 
-    HASH_ADD_BYHASHVALUE(by_client, sessions->by_client, client, sizeof session->client,
-                         hash_client(client), session);
-    if (session->out_of_memory) {
-        free(session);
-        return NULL;
-    }
+    oc_client_map_add(&sessions->by_client, client, session);
     if (!take_id(sessions, session)) {
         forget(sessions, session);
         return NULL;
@@ -351,7 +339,7 @@ oc_session_t *oc_sessions_next_expired(oc_sessions_t *sessions, int64_t now_s)
 
 size_t oc_sessions_count(const oc_sessions_t *sessions)
 {
-    return HASH_CNT(by_client, sessions->by_client);
+    return sessions->by_client.count;
 }
 
 const oc_identity_t *oc_session_identity(const oc_session_t *session)
