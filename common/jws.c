@@ -8,12 +8,7 @@
 #include "mem.h"
 
 /* RFC 7515 §7.1: BASE64URL(header) '.' BASE64URL(payload) '.' BASE64URL(signature) */
-typedef struct segments {
-    const char *header, *payload, *signature;
-    size_t header_len, payload_len, signature_len;
-} segments_t;
-
-static bool split(const char *token, size_t token_len, segments_t *ret)
+static bool split(const char *token, size_t token_len, oc_jws_t *ret)
 {
     const char *end = token + token_len;
     const char *dot1 = memchr(token, '.', token_len);
@@ -21,7 +16,7 @@ static bool split(const char *token, size_t token_len, segments_t *ret)
 
     if (!dot2 || memchr(dot2 + 1, '.', (size_t)(end - dot2 - 1)))
         return false;
-    *ret = (segments_t){
+    *ret = (oc_jws_t){
         .header = token,
         .header_len = (size_t)(dot1 - token),
         .payload = dot1 + 1,
@@ -68,7 +63,7 @@ static bool begins_object(const char *text, size_t text_len)
 
 bool oc_jws_shaped(const char *text, size_t text_len)
 {
-    segments_t s;
+    oc_jws_t s;
 
     return split(text, text_len, &s) && begins_object(s.header, s.header_len) &&
            all_b64url(s.header, s.header_len) && all_b64url(s.payload, s.payload_len) &&
@@ -95,9 +90,9 @@ static oc_err_t parse_segment(const char *what, const char *text, size_t text_le
 
 /* RFC 7515 §4: alg is needed; crit (§4.1.11) lists extensions, of which none is understood here, and
  * b64 (RFC 7797) is one of them; the rest is ignored, so that no key or URL in it is ever used. */
-static oc_err_t read_header(json_t *header, const oc_jws_rules_t *rules, oc_alg_t *ret_alg,
-                            const char **ret_kid, oc_diag_t *diag)
+static oc_err_t read_header(const oc_jws_rules_t *rules, oc_jws_t *jws, oc_diag_t *diag)
 {
+    json_t *header = jws->header_json;
     const json_t *name = json_object_get(header, "alg");
     const json_t *kid = json_object_get(header, "kid");
     oc_alg_t alg;
@@ -115,44 +110,15 @@ static oc_err_t read_header(json_t *header, const oc_jws_rules_t *rules, oc_alg_
         return oc_fail(diag, OC_E_ALG_NOT_ALLOWED, "the header's alg is none that is known");
     if (!(rules->algs & OC_ALG_BIT(alg)))
         return oc_fail(diag, OC_E_ALG_NOT_ALLOWED, "%s is not in the allow-list", oc_alg_name(alg));
-    *ret_alg = alg;
-    *ret_kid = json_string_value(kid);
+    jws->alg = alg;
+    jws->kid = json_string_value(kid);
     return OC_OK;
 }
 
-static oc_err_t check_signature(const oc_jws_rules_t *rules, const oc_keyset_t *keys,
-                                const segments_t *s, oc_diag_t *diag)
+oc_err_t oc_jws_open(const oc_jws_rules_t *rules, const char *token, size_t token_len,
+                     oc_jws_t *ret_jws, oc_diag_t *diag)
 {
-    /* Longer than the signature of any RSA key that OpenSSL verifies with. */
-    unsigned char signature[2048];
-    size_t signature_len = 0;
-    OC_CLEANUP(oc_json_decrefp) json_t *header = NULL;
-    const char *kid = NULL;
-    oc_alg_t alg = OC_ALG_NONE;
-    oc_key_t *key = NULL;
-    oc_err_t err = parse_segment("header", s->header, s->header_len, &header, diag);
-
-    if (!err)
-        err = read_header(header, rules, &alg, &kid, diag);
-    if (!err)
-        err = oc_keyset_select(keys, alg, kid, &key, diag);
-    if (err)
-        return err;
-    if (!oc_b64url_decode(s->signature, s->signature_len, signature, sizeof signature,
-                          &signature_len))
-        return oc_fail(diag, OC_E_TOKEN_MALFORMED, "the signature is not strict base64url");
-    /* RFC 7515 §5.2: the signing input is the encoded header, a period and the encoded payload. */
-    if (!oc_key_verify(key, alg, (const unsigned char *)s->header,
-                       s->header_len + 1 + s->payload_len, signature, signature_len))
-        return oc_fail(diag, OC_E_SIGNATURE_INVALID, "not signed with %s by the key of '%s'",
-                       oc_alg_name(alg), key->source);
-    return OC_OK;
-}
-
-oc_err_t oc_jws_verify(const oc_jws_rules_t *rules, const oc_keyset_t *keys, const char *token,
-                       size_t token_len, json_t **ret_claims, oc_diag_t *diag)
-{
-    segments_t s;
+    oc_jws_t jws;
     oc_err_t err;
 
     if (token_len == 0)
@@ -160,10 +126,56 @@ oc_err_t oc_jws_verify(const oc_jws_rules_t *rules, const oc_keyset_t *keys, con
     if (token_len > rules->max_bytes || token_len > OC_JWS_MAX_BYTES)
         return oc_fail(diag, OC_E_TOKEN_TOO_LARGE, "%zu bytes; at most %zu are read", token_len,
                        rules->max_bytes);
-    if (!split(token, token_len, &s))
+    if (!split(token, token_len, &jws))
         return oc_fail(diag, OC_E_TOKEN_MALFORMED, "not three segments with two periods");
-    err = check_signature(rules, keys, &s, diag);
-    if (err)
+    err = parse_segment("header", jws.header, jws.header_len, &jws.header_json, diag);
+    if (!err)
+        err = read_header(rules, &jws, diag);
+    if (err) {
+        oc_jws_done(&jws);
         return err;
-    return parse_segment("payload", s.payload, s.payload_len, ret_claims, diag);
+    }
+    *ret_jws = jws;
+    return OC_OK;
+}
+
+oc_err_t oc_jws_check(const oc_jws_t *jws, oc_key_t *key, oc_diag_t *diag)
+{
+    /* As long as the signature of any RSA key that OpenSSL verifies with. */
+    unsigned char signature[2048];
+    size_t len = 0;
+
+    if (!oc_b64url_decode(jws->signature, jws->signature_len, signature, sizeof signature, &len))
+        return oc_fail(diag, OC_E_TOKEN_MALFORMED, "the signature is not strict base64url");
+    /* RFC 7515 §5.2: the signing input is the encoded header, a period and the encoded payload. */
+    if (!oc_key_verify(key, jws->alg, (const unsigned char *)jws->header,
+                       jws->header_len + 1 + jws->payload_len, signature, len))
+        return oc_fail(diag, OC_E_SIGNATURE_INVALID, "not signed with %s by the key of '%s'",
+                       oc_alg_name(jws->alg), key->source);
+    return OC_OK;
+}
+
+oc_err_t oc_jws_claims(const oc_jws_t *jws, json_t **ret_claims, oc_diag_t *diag)
+{
+    return parse_segment("payload", jws->payload, jws->payload_len, ret_claims, diag);
+}
+
+void oc_jws_done(oc_jws_t *jws)
+{
+    json_decref(jws->header_json);
+    *jws = (oc_jws_t){0};
+}
+
+oc_err_t oc_jws_verify(const oc_jws_rules_t *rules, const oc_keyset_t *keys, const char *token,
+                       size_t token_len, json_t **ret_claims, oc_diag_t *diag)
+{
+    OC_CLEANUP(oc_jws_done) oc_jws_t jws = {0};
+    oc_key_t *key = NULL;
+    oc_err_t err;
+
+    if ((err = oc_jws_open(rules, token, token_len, &jws, diag)) ||
+        (err = oc_keyset_select(keys, jws.alg, jws.kid, &key, diag)) ||
+        (err = oc_jws_check(&jws, key, diag)))
+        return err;
+    return oc_jws_claims(&jws, ret_claims, diag);
 }

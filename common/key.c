@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "utf8.h"
+
 static const struct {
     const char *name;
     int digest;        /* index into digest_names; -1 for EdDSA, which hashes by itself */
@@ -142,11 +144,7 @@ static oc_err_t key_prepare_secret(oc_key_t *key, const unsigned char *secret, s
 
 static oc_err_t make_room(oc_keyset_t *set, size_t more, oc_diag_t *diag)
 {
-    oc_key_t **keys;
-
-    if (set->count + more > OC_KEYS_MAX)
-        return oc_fail(diag, OC_E_CONFIG, "more than %d keys", OC_KEYS_MAX);
-    keys = realloc(set->keys, (set->count + more) * sizeof(oc_key_t *));
+    oc_key_t **keys = realloc(set->keys, (set->count + more) * sizeof(oc_key_t *));
     if (!keys)
         return oc_fail(diag, OC_E_NOMEM, "out of memory while loading keys");
     set->keys = keys;
@@ -158,9 +156,11 @@ static oc_err_t check_kid(const oc_keyset_t *set, const oc_key_t *key, oc_diag_t
 {
     for (size_t i = 0; key->kid && i < set->count; i++) {
         const oc_key_t *other = set->keys[i];
+        char text[80];
 
         if (other->kid && strcmp(other->kid, key->kid) == 0 && (other->algs & key->algs))
-            return oc_fail(diag, OC_E_CONFIG, "two keys have the key id '%.64s'", key->kid);
+            return oc_fail(diag, OC_E_CONFIG, "two keys have the key id '%s'",
+                           oc_utf8_quote(key->kid, text, sizeof text));
     }
     return OC_OK;
 }
@@ -182,18 +182,72 @@ static oc_key_t *key_new(const char *kid, const char *source)
     return key;
 }
 
+/* Besides its length: with 1 a signature is the padded digest itself, an even exponent is no RSA, and a
+ * huge one costs the broker time. */
+static oc_err_t check_rsa(const oc_key_t *key, oc_diag_t *diag)
+{
+    int bits = EVP_PKEY_get_bits(key->pkey);
+    BIGNUM *e = NULL;
+    bool good;
+
+    if (bits < 2048)
+        return oc_fail(diag, OC_E_CONFIG, "'%s': RSA of %d bits; at least 2048 are needed",
+                       key->source, bits);
+    if (EVP_PKEY_get_bn_param(key->pkey, OSSL_PKEY_PARAM_RSA_E, &e) != 1)
+        return nomem(diag, key->source);
+    good = BN_is_odd(e) && !BN_is_one(e) && BN_num_bits(e) <= 64;
+    BN_free(e);
+    return good ? OC_OK
+                : oc_fail(diag, OC_E_CONFIG,
+                          "'%s': RSA with an exponent that is even, 1 or longer than 64 bits",
+                          key->source);
+}
+
+/* Under a public key of small order anybody can sign, and OpenSSL does not mind it. These are all the y of
+ * such points, little-endian, and the three of their encodings that are not reduced; x's sign is the
+ * highest bit. */
+static oc_err_t check_ed25519(const oc_key_t *key, oc_diag_t *diag)
+{
+    static const unsigned char small[][32] = {
+        {0},
+        {1},
+        {0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4,
+         0x89, 0xf2, 0xef, 0x98, 0xf0, 0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6,
+         0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05},
+        {0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b,
+         0x76, 0x0d, 0x10, 0x67, 0x0f, 0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39,
+         0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a},
+        {0xec, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+         0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+         0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f},
+        {0xed, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+         0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+         0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f},
+        {0xee, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+         0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+         0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f},
+    };
+    unsigned char y[32];
+    size_t len = sizeof y;
+
+    if (EVP_PKEY_get_raw_public_key(key->pkey, y, &len) != 1 || len != sizeof y)
+        return nomem(diag, key->source);
+    y[31] &= 0x7f;
+    for (size_t i = 0; i < sizeof small / sizeof small[0]; i++) {
+        if (memcmp(y, small[i], sizeof y) == 0)
+            return oc_fail(diag, OC_E_CONFIG, "'%s': an Ed25519 point of small order", key->source);
+    }
+    return OC_OK;
+}
+
 static oc_err_t key_algs_of_type(oc_key_t *key, oc_diag_t *diag)
 {
     char curve[64] = "";
-    int bits = EVP_PKEY_get_bits(key->pkey);
 
     switch (EVP_PKEY_get_base_id(key->pkey)) {
     case EVP_PKEY_RSA:
-        if (bits < 2048)
-            return oc_fail(diag, OC_E_CONFIG, "'%s': RSA of %d bits; at least 2048 are needed",
-                           key->source, bits);
         key->algs = RSA_ALGS;
-        return OC_OK;
+        return check_rsa(key, diag);
     case EVP_PKEY_EC:
         (void)EVP_PKEY_get_group_name(key->pkey, curve, sizeof curve, NULL);
         ERR_clear_error();
@@ -210,7 +264,7 @@ static oc_err_t key_algs_of_type(oc_key_t *key, oc_diag_t *diag)
         return OC_OK;
     case EVP_PKEY_ED25519:
         key->algs = OC_ALG_BIT(OC_ALG_EDDSA);
-        return OC_OK;
+        return check_ed25519(key, diag);
     default:
         return oc_fail(diag, OC_E_CONFIG, "'%s': neither RSA, EC nor Ed25519", key->source);
     }
@@ -225,6 +279,8 @@ static oc_err_t keyset_take(oc_keyset_t *set, oc_key_t *key, oc_err_t err, oc_di
         err = oc_fail(diag, OC_E_CONFIG, "'%s': the key may check no algorithm", key->source);
     if (!err)
         err = check_kid(set, key, diag);
+    if (!err && set->count >= OC_KEYS_MAX)
+        err = oc_fail(diag, OC_E_CONFIG, "more than %d keys", OC_KEYS_MAX);
     if (!err)
         err = make_room(set, 1, diag);
     if (err) {

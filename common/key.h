@@ -46,7 +46,8 @@ size_t oc_alg_secret_min(oc_alg_t alg);
 /* Limits on what is read from disk. */
 #define OC_SECRET_FILE_MAX ((size_t)64 * 1024)
 #define OC_KEY_FILE_MAX ((size_t)64 * 1024)
-#define OC_KEYS_MAX 256
+#define OC_CA_FILE_MAX ((size_t)4 * 1024 * 1024) /* the bundle of a whole system is 250 kB */
+#define OC_KEYS_MAX 256                          /* of one set */
 
 #define OC_DIGESTS 3 /* SHA-256, SHA-384, SHA-512 */
 
@@ -80,6 +81,9 @@ OC_MUST_CHECK oc_err_t oc_keyset_add_secret_file(oc_keyset_t *set, const char *p
 OC_MUST_CHECK oc_err_t oc_keyset_add_public_file(oc_keyset_t *set, const char *path,
                                                  const char *kid, oc_diag_t *diag);
 
+/* Check that a file holds at least one PEM certificate. OC_E_CONFIG with the cause in diag otherwise. */
+OC_MUST_CHECK oc_err_t oc_ca_file_check(const char *path, oc_diag_t *diag);
+
 /* Add an HMAC secret: at least 32 bytes, copied into OpenSSL's keeping.
  * kid:     bound to this key id; NULL: to none
  * source:  where it came from, for messages
@@ -93,8 +97,8 @@ OC_MUST_CHECK oc_err_t oc_keyset_add_pkey(oc_keyset_t *set, EVP_PKEY *pkey, cons
                                           const char *source, oc_alg_set_t allowed,
                                           oc_diag_t *diag);
 
-/* Add the keys of another set to this one, sharing them; a key whose key id and algorithm are taken is
- * left out. Both sets stay with one thread. */
+/* Add the keys of another set to this one, sharing them, however many that makes; a key whose key id
+ * and algorithm are taken is left out. Both sets stay with one thread. Errors: OC_E_NOMEM. */
 OC_MUST_CHECK oc_err_t oc_keyset_share(oc_keyset_t *set, const oc_keyset_t *other, oc_diag_t *diag);
 
 /* The union of what the keys allow. */

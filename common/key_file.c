@@ -85,3 +85,21 @@ oc_err_t oc_keyset_add_public_file(oc_keyset_t *set, const char *path, const cha
     EVP_PKEY_free(pkey);
     return err;
 }
+
+oc_err_t oc_ca_file_check(const char *path, oc_diag_t *diag)
+{
+    OC_CLEANUP(oc_freep) unsigned char *pem = NULL;
+    size_t len = 0;
+    BIO *bio;
+    X509 *certificate;
+    oc_err_t err = oc_file_read(path, OC_CA_FILE_MAX, &pem, &len, diag);
+
+    if (err)
+        return err == OC_E_NOMEM ? err : OC_E_CONFIG;
+    bio = BIO_new_mem_buf(pem, (int)len);
+    certificate = bio ? PEM_read_bio_X509(bio, NULL, no_passphrase, NULL) : NULL;
+    BIO_free(bio);
+    X509_free(certificate);
+    ERR_clear_error();
+    return certificate ? OC_OK : oc_fail(diag, OC_E_CONFIG, "'%s' holds no PEM certificate", path);
+}

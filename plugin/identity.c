@@ -34,30 +34,45 @@ static oc_err_t numeric_date(json_t *claims, const char *name, bool required, bo
     return OC_OK;
 }
 
+typedef struct times {
+    int64_t deadline_s;
+    int64_t valid_from_s;
+} times_t;
+
+static oc_err_t check_now(const times_t *times, int64_t now_s, oc_diag_t *diag)
+{
+    if (now_s >= times->deadline_s)
+        return oc_fail(diag, OC_E_TOKEN_EXPIRED, "expired, and the leeway passed %lld s ago",
+                       (long long)(now_s - times->deadline_s));
+    if (now_s < times->valid_from_s)
+        return oc_fail(diag, OC_E_TOKEN_NOT_YET_VALID, "valid in %lld s",
+                       (long long)(times->valid_from_s - now_s));
+    return OC_OK;
+}
+
 static oc_err_t check_times(const oc_claim_rules_t *rules, json_t *claims, int64_t now_s,
-                            int64_t *ret_deadline_s, oc_diag_t *diag)
+                            times_t *ret_times, oc_diag_t *diag)
 {
     int64_t exp_s = 0;
     int64_t nbf_s = 0;
     int64_t iat_s = 0;
-    bool present;
-    oc_err_t err = numeric_date(claims, "exp", true, &present, &exp_s, diag);
+    bool has_exp;
+    bool has_iat;
+    bool has_nbf;
+    oc_err_t err;
 
-    if (err)
+    if ((err = numeric_date(claims, "exp", true, &has_exp, &exp_s, diag)) ||
+        (err = numeric_date(claims, "iat", rules->max_lifetime_s > 0, &has_iat, &iat_s, diag)) ||
+        (err = numeric_date(claims, "nbf", false, &has_nbf, &nbf_s, diag)))
         return err;
-    err = numeric_date(claims, "iat", false, &present, &iat_s, diag);
-    if (err)
-        return err;
-    if (exp_s + rules->leeway_s <= now_s)
-        return oc_fail(diag, OC_E_TOKEN_EXPIRED, "expired %lld s ago", (long long)(now_s - exp_s));
-    err = numeric_date(claims, "nbf", false, &present, &nbf_s, diag);
-    if (err)
-        return err;
-    if (present && nbf_s - rules->leeway_s > now_s)
-        return oc_fail(diag, OC_E_TOKEN_NOT_YET_VALID, "valid in %lld s",
-                       (long long)(nbf_s - now_s));
-    *ret_deadline_s = exp_s + rules->leeway_s;
-    return OC_OK;
+    if (rules->max_lifetime_s > 0 && exp_s - iat_s > rules->max_lifetime_s)
+        return oc_fail(diag, OC_E_TOKEN_LIFETIME, "lives %lld s; jwt_max_lifetime is %lld s",
+                       (long long)(exp_s - iat_s), (long long)rules->max_lifetime_s);
+    *ret_times = (times_t){
+        .deadline_s = exp_s + rules->leeway_s,
+        .valid_from_s = has_nbf ? nbf_s - rules->leeway_s : INT64_MIN,
+    };
+    return check_now(ret_times, now_s, diag);
 }
 
 static bool in_list(const json_t *value, const char *const *list, size_t count)
@@ -189,8 +204,8 @@ static oc_err_t read_scopes(const oc_claim_rules_t *rules, json_t *claims, scope
 /* The organization ids, borrowed from the claims. */
 typedef struct org_list {
     oc_org_t orgs[OC_ORGS_PER_TOKEN_MAX];
+    size_t max;
     size_t count;
-    size_t invalid;
 } org_list_t;
 
 static int compare_orgs(const char *a, size_t a_len, const char *b, size_t b_len)
@@ -200,24 +215,21 @@ static int compare_orgs(const char *a, size_t a_len, const char *b, size_t b_len
     return memcmp(a, b, a_len);
 }
 
-/* Insert in order, once. */
+/* Insert in order, once; an id that could not be a topic level is left out. */
 static oc_err_t note_org(org_list_t *list, const char *id, size_t len, oc_diag_t *diag)
 {
     size_t at = 0;
     int order = -1;
 
-    if (!oc_org_id_valid(id, len)) {
-        list->invalid++;
+    if (!oc_org_id_valid(id, len))
         return OC_OK;
-    }
     while (at < list->count &&
            (order = compare_orgs(list->orgs[at].id, list->orgs[at].len, id, len)) < 0)
         at++;
     if (at < list->count && order == 0)
         return OC_OK;
-    if (list->count == OC_ORGS_PER_TOKEN_MAX)
-        return oc_fail(diag, OC_E_TOO_MANY_ORGS, "more than %d organizations",
-                       OC_ORGS_PER_TOKEN_MAX);
+    if (list->count == list->max)
+        return oc_fail(diag, OC_E_TOO_MANY_ORGS, "more than %zu organizations", list->max);
     memmove(&list->orgs[at + 1], &list->orgs[at], (list->count - at) * sizeof list->orgs[0]);
     list->orgs[at] = (oc_org_t){id, len};
     list->count++;
@@ -252,7 +264,7 @@ static oc_err_t read_orgs(const oc_claim_rules_t *rules, json_t *claims, bool an
     oc_err_t err = OC_OK;
 
     ret->count = 0;
-    ret->invalid = 0;
+    ret->max = rules->max_orgs < OC_ORGS_PER_TOKEN_MAX ? rules->max_orgs : OC_ORGS_PER_TOKEN_MAX;
     if (!value)
         return any_org
                    ? OC_OK
@@ -278,7 +290,7 @@ static oc_err_t read_orgs(const oc_claim_rules_t *rules, json_t *claims, bool an
 }
 
 static oc_err_t make(const json_t *subject, const scopes_t *scopes, const org_list_t *list,
-                     int64_t deadline_s, oc_identity_t **ret, oc_diag_t *diag)
+                     const times_t *times, oc_identity_t **ret, oc_diag_t *diag)
 {
     oc_identity_t *identity;
     size_t subject_size = json_string_length(subject) + 1;
@@ -292,7 +304,9 @@ static oc_err_t make(const json_t *subject, const scopes_t *scopes, const org_li
     if (!identity)
         return oc_fail(diag, OC_E_NOMEM, "out of memory");
     *identity = (oc_identity_t){
-        .deadline_s = deadline_s,
+        .references = 1,
+        .deadline_s = times->deadline_s,
+        .valid_from_s = times->valid_from_s,
         .may_publish = scopes->publish,
         .may_subscribe = scopes->subscribe,
         .any_org = scopes->any_org,
@@ -318,21 +332,35 @@ oc_err_t oc_identity_from_claims(const oc_claim_rules_t *rules, json_t *claims, 
     const json_t *subject = NULL;
     scopes_t scopes = {0};
     org_list_t list;
-    int64_t deadline_s = 0;
+    times_t times = {0};
     oc_err_t err;
 
-    if ((err = check_times(rules, claims, now_s, &deadline_s, diag)) ||
+    if ((err = check_times(rules, claims, now_s, &times, diag)) ||
         (err = check_issuer(rules, claims, diag)) || (err = check_audience(rules, claims, diag)) ||
         (err = read_subject(rules, claims, &subject, diag)) ||
         (err = read_scopes(rules, claims, &scopes, diag)) ||
         (err = read_orgs(rules, claims, scopes.any_org, &list, diag)))
         return err;
-    return make(subject, &scopes, &list, deadline_s, ret_identity, diag);
+    return make(subject, &scopes, &list, &times, ret_identity, diag);
 }
 
-void oc_identity_free(oc_identity_t *identity)
+oc_identity_t *oc_identity_ref(oc_identity_t *identity)
 {
-    free(identity);
+    identity->references++;
+    return identity;
+}
+
+void oc_identity_unref(oc_identity_t *identity)
+{
+    if (identity && --identity->references == 0)
+        free(identity);
+}
+
+oc_err_t oc_identity_check_times(const oc_identity_t *identity, int64_t now_s, oc_diag_t *diag)
+{
+    const times_t times = {identity->deadline_s, identity->valid_from_s};
+
+    return check_now(&times, now_s, diag);
 }
 
 bool oc_identity_has_org(const oc_identity_t *identity, const char *id, size_t len)

@@ -3,7 +3,7 @@
 #define OC_IDENTITY_H
 
 /* Claims of a verified token → who the client is and what it may do: subject, organizations, scopes,
- * expiry. Immutable once made, in one allocation. */
+ * expiry. Immutable once made, in one allocation, shared by reference. One thread. */
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -12,8 +12,9 @@
 
 #include "err.h"
 
+#define OC_TOKEN_HASH_LEN 32 /* SHA-256 of a whole token */
 #define OC_SUBJECT_MAX 512
-#define OC_ORGS_PER_TOKEN_MAX 64
+#define OC_ORGS_PER_TOKEN_MAX 256
 
 /* Which claims to read and what to ask of them. Strings are borrowed from the configuration. */
 typedef struct oc_claim_rules {
@@ -22,7 +23,9 @@ typedef struct oc_claim_rules {
     const char *const *audiences; /* accepted `aud`; none: any */
     size_t audience_count;
     int64_t leeway_s;
-    const char *org_claim; /* RFC 6901 JSON pointers */
+    int64_t max_lifetime_s; /* of `exp` - `iat`; 0: any */
+    size_t max_orgs;        /* at most OC_ORGS_PER_TOKEN_MAX */
+    const char *org_claim;  /* RFC 6901 JSON pointers */
     const char *scope_claim;
     const char *username_claim;
     const char *publish_scope; /* "": no scope is needed */
@@ -37,8 +40,10 @@ typedef struct oc_org {
 } oc_org_t;
 
 typedef struct oc_identity {
+    unsigned references;
     const char *subject;
-    int64_t deadline_s; /* exp + leeway: from this second on, nothing is delivered or accepted */
+    int64_t valid_from_s; /* nbf - leeway; INT64_MIN without nbf */
+    int64_t deadline_s;   /* exp + leeway: from this second on, nothing is delivered or accepted */
     bool may_publish;
     bool may_subscribe;
     bool any_org;
@@ -48,14 +53,19 @@ typedef struct oc_identity {
 } oc_identity_t;
 
 /* now_s: seconds since the epoch.
- * ret_identity: owned by the caller, oc_identity_free().
+ * ret_identity: a reference for the caller, oc_identity_unref().
  * Errors: OC_E_CLAIM_MISSING, OC_E_CLAIM_INVALID, OC_E_TOKEN_EXPIRED, OC_E_TOKEN_NOT_YET_VALID,
- * OC_E_ISSUER_MISMATCH, OC_E_AUDIENCE_MISMATCH, OC_E_ORG_INVALID, OC_E_TOO_MANY_ORGS, OC_E_NOMEM.
+ * OC_E_TOKEN_LIFETIME, OC_E_ISSUER_MISMATCH, OC_E_AUDIENCE_MISMATCH, OC_E_ORG_INVALID, OC_E_TOO_MANY_ORGS, OC_E_NOMEM.
  * diag never holds a claim's value. */
 OC_MUST_CHECK oc_err_t oc_identity_from_claims(const oc_claim_rules_t *rules, json_t *claims,
                                                int64_t now_s, oc_identity_t **ret_identity,
                                                oc_diag_t *diag);
-void oc_identity_free(oc_identity_t *identity);
+oc_identity_t *oc_identity_ref(oc_identity_t *identity);
+void oc_identity_unref(oc_identity_t *identity);
+
+/* Whether an identity made earlier is still, or again, good now: the times alone. */
+OC_MUST_CHECK oc_err_t oc_identity_check_times(const oc_identity_t *identity, int64_t now_s,
+                                               oc_diag_t *diag);
 
 /* Allocates nothing. */
 bool oc_identity_has_org(const oc_identity_t *identity, const char *id, size_t len);

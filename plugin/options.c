@@ -6,10 +6,8 @@
 #include <string.h>
 
 #include "json.h"
+#include "jwks_url.h"
 #include "mem.h"
-
-#define TOKEN_MAX_BYTES 16384
-#define LEEWAY_MAX_S 300
 
 typedef struct option_row option_row_t;
 
@@ -25,6 +23,9 @@ struct option_row {
     const char *meaning;
     option_setter_t set;
     size_t offset; /* of the field that set writes */
+    int64_t least; /* for numbers */
+    int64_t most;
+    const char *units;
 };
 
 static oc_err_t nomem(oc_diag_t *diag)
@@ -93,19 +94,20 @@ static oc_err_t set_scope(oc_config_t *config, const option_row_t *row, const ch
     return set_string(config, row, value, diag);
 }
 
-static oc_err_t set_leeway(oc_config_t *config, const option_row_t *row, const char *value,
+static oc_err_t set_number(oc_config_t *config, const option_row_t *row, const char *value,
                            oc_diag_t *diag)
 {
-    int64_t *leeway_s = field(config, row);
+    int64_t *field_value = field(config, row);
     char *end = NULL;
-    long seconds;
+    long long number;
 
     errno = 0;
-    seconds = strtol(value, &end, 10);
-    if (value[0] < '0' || value[0] > '9' || *end != '\0' || errno || seconds > LEEWAY_MAX_S)
-        return oc_fail(diag, OC_E_CONFIG, "'%.100s' is not a number of seconds from 0 to %d", value,
-                       LEEWAY_MAX_S);
-    *leeway_s = seconds;
+    number = strtoll(value, &end, 10);
+    if (value[0] < '0' || value[0] > '9' || *end != '\0' || errno || number < row->least ||
+        number > row->most)
+        return oc_fail(diag, OC_E_CONFIG, "'%.100s' is not a number of %s from %lld to %lld", value,
+                       row->units, (long long)row->least, (long long)row->most);
+    *field_value = number;
     return OC_OK;
 }
 
@@ -197,66 +199,234 @@ static oc_err_t add_public_key_file(oc_config_t *config, const option_row_t *row
     return add_string(config, row, value, diag);
 }
 
+/* TLS protects the set; to this machine itself it may come without. */
+static oc_err_t add_url(oc_config_t *config, const option_row_t *row, const char *value,
+                        oc_diag_t *diag)
+{
+    if (!oc_jwks_url_allowed(value))
+        return oc_fail(diag, OC_E_CONFIG,
+                       "'%.150s' is neither an https:// URL nor http:// to a loopback address",
+                       value);
+    return add_string(config, row, value, diag);
+}
+
 #define FIELD(name) offsetof(oc_config_t, name)
 
 static const option_row_t rows[] = {
-    {"jwt_secret_file", false, NULL, "–",
-     "File with the HMAC secret (raw bytes, one trailing newline ignored): at least 32 bytes for "
-     "HS256, 48 for HS384, 64 for HS512.",
-     set_path, FIELD(secret_file)},
-    {"jwt_public_key_file", true, NULL, "–",
-     "PEM public key (RSA of 2048 bits or more, EC P-256, P-384 or P-521, Ed25519) or certificate. "
-     "`KID=PATH` binds it to a key id: tokens with that `kid` are checked with this key. A key "
-     "without one checks tokens whose `kid` names no other key, if it is the only such key that "
-     "fits their `alg`.",
-     add_public_key_file, FIELD(public_key_files)},
-    {"jwt_algorithms", false, NULL, "what the keys allow",
-     "Comma list out of HS256, HS384, HS512, RS256, RS384, RS512, PS256, PS384, PS512, ES256, "
-     "ES384, ES512, EdDSA. Tokens with another `alg` are refused.",
-     set_algorithms, FIELD(algorithms)},
-    {"jwt_issuer", true, NULL, "any", "Accepted `iss`. Once set, a token without `iss` is refused.",
-     add_string, FIELD(issuers)},
-    {"jwt_audience", true, NULL, "any",
-     "Accepted `aud` (a string or an array; any match). Once set, a token without `aud` is "
-     "refused.",
-     add_string, FIELD(audiences)},
-    {"jwt_leeway", false, "30", NULL, "Seconds of clock skew allowed on `exp` and `nbf`: 0 to 300.",
-     set_leeway, FIELD(leeway_s)},
-    {"org_claim", false, "/org_id", NULL,
-     "JSON pointer (RFC 6901) to the organization claim: a string, an array of strings, or an "
-     "object whose keys are the ids.",
-     set_pointer, FIELD(org_claim)},
-    {"scope_claim", false, "/scope", NULL,
-     "JSON pointer to the scopes: a space-separated string or an array of strings.", set_pointer,
-     FIELD(scope_claim)},
-    {"username_claim", false, "/sub", NULL,
-     "JSON pointer to the subject, a string; it becomes the MQTT username.", set_pointer,
-     FIELD(username_claim)},
-    {"topic_template", true, NULL, "org/{org}/invoices/#",
-     "Topics that belong to an organization. `{org}` is one whole level; `#` only at the end. The "
-     "first one given replaces the default.",
-     add_template, 0},
-    {"subscribe_scope", false, "", "none needed", "Scope needed to subscribe.", set_scope,
-     FIELD(subscribe_scope)},
-    {"publish_scope", false, "invoices:publish", NULL,
-     "Scope needed to publish into the token's organizations.", set_scope, FIELD(publish_scope)},
-    {"any_org_scope", false, "orgcast:any-org", NULL,
-     "Scope of a backend service that serves every organization. Its token needs no organization.",
-     set_scope, FIELD(any_org_scope)},
-    {"admin_scope", false, "orgcast:admin", NULL, "Scope for `$SYS/broker/orgcast/#`.", set_scope,
-     FIELD(admin_scope)},
-    {"shared_subscriptions", false, "deny", NULL,
-     "`allow`: `$share/{group}/{filter}` when the inner filter is allowed.", set_allow,
-     FIELD(shared_subscriptions)},
-    {"non_jwt_clients", false, "deny", NULL,
-     "`defer`: clients whose password is not shaped as a JWT, and everything about them, are left "
-     "to the broker's other authenticators.",
-     set_defer, FIELD(defer_non_jwt)},
-    {"disconnect_on_expiry", false, "true", NULL,
-     "Disconnect a client at its token's `exp` plus leeway. Whatever the value, nothing is "
-     "delivered "
-     "to it or accepted from it after that moment.",
-     set_boolean, FIELD(disconnect_on_expiry)},
+    {
+        .name = "jwt_secret_file",
+        .default_text = "–",
+        .meaning = "File with the HMAC secret (raw bytes, one trailing newline ignored): at least "
+                   "32 bytes for HS256, 48 for HS384, 64 for HS512.",
+        .set = set_path,
+        .offset = FIELD(secret_file),
+    },
+    {
+        .name = "jwt_public_key_file",
+        .repeatable = true,
+        .default_text = "–",
+        .meaning = "PEM public key (RSA of 2048 bits or more, EC P-256, P-384 or P-521, Ed25519) "
+                   "or certificate. `KID=PATH` binds it to a key id: tokens with that `kid` are "
+                   "checked with this key. A key without one checks tokens whose `kid` names no "
+                   "other key, if it is the only such key that fits their `alg`.",
+        .set = add_public_key_file,
+        .offset = FIELD(public_key_files),
+    },
+    {
+        .name = "jwks_file",
+        .repeatable = true,
+        .default_text = "–",
+        .meaning = "JWK set (RFC 7517) on disk. A key of it that cannot be used is skipped with a "
+                   "warning.",
+        .set = add_string,
+        .offset = FIELD(jwks_files),
+    },
+    {
+        .name = "jwks_url",
+        .repeatable = true,
+        .default_text = "–",
+        .meaning = "JWK set over HTTPS (plain HTTP only to a loopback address), fetched on a "
+                   "thread of its own. Secrets (`kty` oct) in it are not used. Until the first set "
+                   "is there, tokens are refused with `key_unknown`.",
+        .set = add_url,
+        .offset = FIELD(jwks_urls),
+    },
+    {
+        .name = "jwks_refresh_interval",
+        .default_value = "300",
+        .meaning = "Seconds between fetches. A token with an unknown `kid` brings one forward, at "
+                   "most once in 10 seconds.",
+        .set = set_number,
+        .offset = FIELD(jwks_refresh_s),
+        .least = 1,
+        .most = 7L * 86400,
+        .units = "seconds",
+    },
+    {
+        .name = "jwks_cache_file",
+        .default_text = "–",
+        .meaning = "File for the last good sets of `jwks_url`, so that the broker can start while "
+                   "the identity provider is down. The broker's user must be able to write in its "
+                   "directory.",
+        .set = set_path,
+        .offset = FIELD(jwks_cache_file),
+    },
+    {
+        .name = "jwks_ca_file",
+        .default_text = "the system's",
+        .meaning = "CA bundle (PEM) for `jwks_url`.",
+        .set = set_path,
+        .offset = FIELD(jwks_ca_file),
+    },
+    {
+        .name = "jwt_algorithms",
+        .default_text = "what the keys allow",
+        .meaning = "Comma list out of HS256, HS384, HS512, RS256, RS384, RS512, PS256, PS384, "
+                   "PS512, ES256, ES384, ES512, EdDSA. Tokens with another `alg` are refused.",
+        .set = set_algorithms,
+        .offset = FIELD(algorithms),
+    },
+    {
+        .name = "jwt_issuer",
+        .repeatable = true,
+        .default_text = "any",
+        .meaning = "Accepted `iss`. Once set, a token without `iss` is refused.",
+        .set = add_string,
+        .offset = FIELD(issuers),
+    },
+    {
+        .name = "jwt_audience",
+        .repeatable = true,
+        .default_text = "any",
+        .meaning = "Accepted `aud` (a string or an array; any match). Once set, a token without "
+                   "`aud` is refused.",
+        .set = add_string,
+        .offset = FIELD(audiences),
+    },
+    {
+        .name = "jwt_leeway",
+        .default_value = "30",
+        .meaning = "Seconds of clock skew allowed on `exp` and `nbf`: 0 to 300.",
+        .set = set_number,
+        .offset = FIELD(leeway_s),
+        .least = 0,
+        .most = 300,
+        .units = "seconds",
+    },
+    {
+        .name = "jwt_max_lifetime",
+        .default_value = "0",
+        .default_text = "off",
+        .meaning = "Seconds: refuse tokens whose `exp` - `iat` is longer, or that have no `iat`.",
+        .set = set_number,
+        .offset = FIELD(max_lifetime_s),
+        .least = 0,
+        .most = 10L * 366 * 86400,
+        .units = "seconds",
+    },
+    {
+        .name = "jwt_max_bytes",
+        .default_value = "16384",
+        .meaning = "Longer tokens are refused before any parsing.",
+        .set = set_number,
+        .offset = FIELD(token_max_bytes),
+        .least = 64,
+        .most = OC_JWS_MAX_BYTES,
+        .units = "bytes",
+    },
+    {
+        .name = "org_claim",
+        .default_value = "/org_id",
+        .meaning = "JSON pointer (RFC 6901) to the organization claim: a string, an array of "
+                   "strings, or an object whose keys are the ids.",
+        .set = set_pointer,
+        .offset = FIELD(org_claim),
+    },
+    {
+        .name = "scope_claim",
+        .default_value = "/scope",
+        .meaning = "JSON pointer to the scopes: a space-separated string or an array of strings.",
+        .set = set_pointer,
+        .offset = FIELD(scope_claim),
+    },
+    {
+        .name = "username_claim",
+        .default_value = "/sub",
+        .meaning = "JSON pointer to the subject, a string; it becomes the MQTT username.",
+        .set = set_pointer,
+        .offset = FIELD(username_claim),
+    },
+    {
+        .name = "max_orgs_per_token",
+        .default_value = "64",
+        .meaning = "Tokens with more organizations are refused.",
+        .set = set_number,
+        .offset = FIELD(max_orgs),
+        .least = 1,
+        .most = OC_ORGS_PER_TOKEN_MAX,
+        .units = "organizations",
+    },
+    {
+        .name = "topic_template",
+        .repeatable = true,
+        .default_text = "org/{org}/invoices/#",
+        .meaning = "Topics that belong to an organization. `{org}` is one whole level; `#` only at "
+                   "the end. The first one given replaces the default.",
+        .set = add_template,
+    },
+    {
+        .name = "subscribe_scope",
+        .default_value = "",
+        .default_text = "none needed",
+        .meaning = "Scope needed to subscribe.",
+        .set = set_scope,
+        .offset = FIELD(subscribe_scope),
+    },
+    {
+        .name = "publish_scope",
+        .default_value = "invoices:publish",
+        .meaning = "Scope needed to publish into the token's organizations.",
+        .set = set_scope,
+        .offset = FIELD(publish_scope),
+    },
+    {
+        .name = "any_org_scope",
+        .default_value = "orgcast:any-org",
+        .meaning = "Scope of a backend service that serves every organization. Its token needs no "
+                   "organization.",
+        .set = set_scope,
+        .offset = FIELD(any_org_scope),
+    },
+    {
+        .name = "admin_scope",
+        .default_value = "orgcast:admin",
+        .meaning = "Scope for `$SYS/broker/orgcast/#`.",
+        .set = set_scope,
+        .offset = FIELD(admin_scope),
+    },
+    {
+        .name = "shared_subscriptions",
+        .default_value = "deny",
+        .meaning = "`allow`: `$share/{group}/{filter}` when the inner filter is allowed.",
+        .set = set_allow,
+        .offset = FIELD(shared_subscriptions),
+    },
+    {
+        .name = "non_jwt_clients",
+        .default_value = "deny",
+        .meaning = "`defer`: clients whose password is not shaped as a JWT, and everything about "
+                   "them, are left to the broker's other authenticators.",
+        .set = set_defer,
+        .offset = FIELD(defer_non_jwt),
+    },
+    {
+        .name = "disconnect_on_expiry",
+        .default_value = "true",
+        .meaning = "Disconnect a client at its token's `exp` plus leeway. Whatever the value, "
+                   "nothing is delivered to it or accepted from it after that moment.",
+        .set = set_boolean,
+        .offset = FIELD(disconnect_on_expiry),
+    },
 };
 
 #define ROW_COUNT (sizeof rows / sizeof rows[0])
@@ -314,10 +484,21 @@ static oc_err_t parse(oc_config_t *config, const oc_option_t *options, size_t op
         err = take_option(config, &options[i], seen, diag);
     if (!err && config->template_count == 0)
         err = add_template(config, NULL, "org/{org}/invoices/#", diag);
-    if (!err && !config->secret_file && config->public_key_files.count == 0)
+    if (!err && !config->secret_file && config->public_key_files.count == 0 &&
+        config->jwks_files.count == 0 && config->jwks_urls.count == 0)
         err = oc_fail(diag, OC_E_CONFIG,
-                      "no key to check tokens with: set plugin_opt_jwt_secret_file or "
-                      "plugin_opt_jwt_public_key_file");
+                      "no key to check tokens with: set plugin_opt_jwt_secret_file, "
+                      "jwt_public_key_file, jwks_file or jwks_url");
+    return err;
+}
+
+oc_err_t oc_option_check(const oc_option_t *option, oc_diag_t *diag)
+{
+    oc_config_t scratch = {0};
+    bool seen[ROW_COUNT] = {false};
+    oc_err_t err = take_option(&scratch, option, seen, diag);
+
+    oc_config_done(&scratch);
     return err;
 }
 
@@ -339,6 +520,8 @@ oc_err_t oc_config_init(oc_config_t *ret_config, const oc_option_t *options, siz
         .audiences = (const char *const *)config->audiences.items,
         .audience_count = config->audiences.count,
         .leeway_s = config->leeway_s,
+        .max_lifetime_s = config->max_lifetime_s,
+        .max_orgs = (size_t)config->max_orgs,
         .org_claim = config->org_claim,
         .scope_claim = config->scope_claim,
         .username_claim = config->username_claim,
@@ -369,6 +552,8 @@ void oc_config_done(oc_config_t *config)
             free(*(char **)field(config, &rows[i]));
     }
     strings_done(&config->public_key_files);
+    strings_done(&config->jwks_files);
+    strings_done(&config->jwks_urls);
     strings_done(&config->issuers);
     strings_done(&config->audiences);
     for (size_t i = 0; i < config->template_count; i++)
@@ -405,7 +590,13 @@ static oc_err_t check_algorithms(const oc_config_t *config, oc_alg_set_t served,
     return OC_OK;
 }
 
-static oc_err_t load_keys(const oc_config_t *config, oc_keyset_t *keys, oc_diag_t *diag)
+typedef struct warn_sink {
+    void (*warn)(void *context, const char *message);
+    void *context;
+} warn_sink_t;
+
+static oc_err_t load_keys(const oc_config_t *config, const warn_sink_t *sink, oc_keyset_t *keys,
+                          oc_diag_t *diag)
 {
     oc_diag_t cause = {0};
     oc_err_t err;
@@ -420,23 +611,36 @@ static oc_err_t load_keys(const oc_config_t *config, oc_keyset_t *keys, oc_diag_
         if (err)
             return with_name("jwt_public_key_file", err, &cause, diag);
     }
-    return check_algorithms(config, oc_keyset_algs(keys), diag);
+    for (size_t i = 0; i < config->jwks_files.count; i++) {
+        const oc_jwks_options_t options = {config->jwks_files.items[i], true, sink->warn,
+                                           sink->context};
+
+        err = oc_keyset_add_jwks_file(keys, &options, &cause);
+        if (err)
+            return with_name("jwks_file", err, &cause, diag);
+    }
+    if (config->jwks_ca_file) {
+        err = oc_ca_file_check(config->jwks_ca_file, &cause);
+        if (err)
+            return with_name("jwks_ca_file", err, &cause, diag);
+    }
+    /* What a URL will bring is not known yet. */
+    return config->jwks_urls.count > 0 ? OC_OK
+                                       : check_algorithms(config, oc_keyset_algs(keys), diag);
 }
 
-oc_err_t oc_config_load_keys(const oc_config_t *config, oc_keyset_t *ret_keys,
-                             oc_jws_rules_t *ret_rules, oc_diag_t *diag)
+oc_err_t oc_config_load_keys(const oc_config_t *config,
+                             void (*warn)(void *context, const char *message), void *context,
+                             oc_keyset_t *ret_keys, oc_diag_t *diag)
 {
+    const warn_sink_t sink = {warn, context};
     oc_keyset_t keys = {0};
-    oc_err_t err = load_keys(config, &keys, diag);
+    oc_err_t err = load_keys(config, &sink, &keys, diag);
 
     if (err) {
         oc_keyset_done(&keys);
         return err;
     }
-    *ret_rules = (oc_jws_rules_t){
-        .algs = config->algorithms ? config->algorithms : oc_keyset_algs(&keys),
-        .max_bytes = TOKEN_MAX_BYTES,
-    };
     *ret_keys = keys;
     return OC_OK;
 }

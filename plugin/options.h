@@ -12,6 +12,7 @@
 #include "acl.h"
 #include "err.h"
 #include "identity.h"
+#include "jwk.h"
 #include "jws.h"
 #include "key.h"
 #include "topic.h"
@@ -32,8 +33,17 @@ typedef struct oc_config {
     /* Where keys come from; read again by oc_config_load_keys(). */
     char *secret_file;
     oc_strings_t public_key_files; /* PATH or KID=PATH */
-    oc_alg_set_t algorithms;       /* 0: what the keys allow */
+    oc_strings_t jwks_files;
+    oc_strings_t jwks_urls;
+    int64_t jwks_refresh_s;
+    char *jwks_cache_file;     /* NULL: none */
+    bool jwks_cache_read_only; /* no option: for programs that look and leave no trace */
+    char *jwks_ca_file;        /* NULL: the system's */
+    oc_alg_set_t algorithms;   /* 0: what the keys allow */
 
+    int64_t token_max_bytes;
+    int64_t max_lifetime_s;
+    int64_t max_orgs;
     oc_strings_t issuers;
     oc_strings_t audiences;
     int64_t leeway_s;
@@ -61,10 +71,15 @@ OC_MUST_CHECK oc_err_t oc_config_init(oc_config_t *ret_config, const oc_option_t
                                       size_t option_count, oc_diag_t *diag);
 void oc_config_done(oc_config_t *config);
 
-/* Read every key into a new set and the algorithms that it serves into ret_rules.
+/* Check one option by itself, as oc_config_init() does. */
+OC_MUST_CHECK oc_err_t oc_option_check(const oc_option_t *option, oc_diag_t *diag);
+
+/* Read every key file into a new set, and look at jwks_ca_file.
+ * warn, context: called for each key of a set that is skipped; warn may be NULL
  * Errors: OC_E_CONFIG with "plugin_opt_NAME: cause" in diag, OC_E_NOMEM. */
-OC_MUST_CHECK oc_err_t oc_config_load_keys(const oc_config_t *config, oc_keyset_t *ret_keys,
-                                           oc_jws_rules_t *ret_rules, oc_diag_t *diag);
+OC_MUST_CHECK oc_err_t oc_config_load_keys(const oc_config_t *config,
+                                           void (*warn)(void *context, const char *message),
+                                           void *context, oc_keyset_t *ret_keys, oc_diag_t *diag);
 
 /* The reference of all options, as Markdown. */
 void oc_options_print(FILE *out);

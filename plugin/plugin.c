@@ -8,8 +8,6 @@
 #include <mosquitto_broker.h>
 #include <mosquitto_plugin.h>
 #include <openssl/crypto.h>
-#include <openssl/err.h>
-#include <openssl/sha.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -23,6 +21,7 @@
 #include "options.h"
 #include "session.h"
 #include "utf8.h"
+#include "verifier.h"
 
 #define EXPORT __attribute__((visibility("default")))
 
@@ -49,8 +48,7 @@ static struct {
 typedef struct plugin {
     mosquitto_plugin_id_t *id;
     oc_config_t config;
-    oc_keyset_t keys;
-    oc_jws_rules_t jws_rules;
+    oc_verifier_t *verifier;
     oc_sessions_t *sessions; /* shared */
     bool told_offline;       /* the broker has EVENT_CLIENT_OFFLINE */
     oc_bucket_t log_bucket;
@@ -119,19 +117,6 @@ static int deny(plugin_t *plugin, const char *action, const struct mosquitto_evt
     return MOSQ_ERR_ACL_DENIED;
 }
 
-/* The identity that a token stands for, and the token's hash. */
-static oc_err_t identify(plugin_t *plugin, const char *token, size_t token_len, int64_t time_s,
-                         oc_identity_t **ret_identity, oc_diag_t *diag)
-{
-    OC_CLEANUP(oc_json_decrefp) json_t *claims = NULL;
-    oc_err_t err =
-        oc_jws_verify(&plugin->jws_rules, &plugin->keys, token, token_len, &claims, diag);
-
-    if (err)
-        return err;
-    return oc_identity_from_claims(&plugin->config.claim_rules, claims, time_s, ret_identity, diag);
-}
-
 static oc_err_t check_client_id(const plugin_t *plugin, const struct mosquitto *client,
                                 const oc_identity_t *identity, int64_t time_s, oc_diag_t *diag)
 {
@@ -147,28 +132,21 @@ static oc_err_t check_client_id(const plugin_t *plugin, const struct mosquitto *
     return OC_OK;
 }
 
-static void hash_token(const char *token, size_t token_len, unsigned char hash[OC_TOKEN_HASH_LEN])
-{
-    if (!SHA256((const unsigned char *)token, token_len, hash))
-        memset(hash, 0, OC_TOKEN_HASH_LEN);
-    ERR_clear_error();
-}
-
 /* Verify a token and give the client its session. */
 static oc_err_t authenticate(plugin_t *plugin, struct mosquitto *client, const char *token,
-                             size_t token_len, int64_t time_s, oc_diag_t *diag)
+                             size_t token_len, const unsigned char hash[OC_TOKEN_HASH_LEN],
+                             int64_t time_s, oc_diag_t *diag)
 {
     const char *id = mosquitto_client_id(client);
-    unsigned char hash[OC_TOKEN_HASH_LEN];
     oc_identity_t *identity = NULL;
-    oc_err_t err = identify(plugin, token, token_len, time_s, &identity, diag);
+    oc_err_t err =
+        oc_verifier_identify(plugin->verifier, token, token_len, hash, time_s, &identity, diag);
 
     if (!err)
         err = check_client_id(plugin, client, identity, time_s, diag);
     if (!err && mosquitto_set_username(client, identity->subject) != MOSQ_ERR_SUCCESS)
         err = oc_fail(diag, OC_E_NOMEM, "the broker did not take the username");
     if (!err) {
-        hash_token(token, token_len, hash);
         const oc_session_traits_t traits = {
             .id_bound = oc_identity_binds_client_id(identity, id),
             .end_on_expiry = plugin->config.disconnect_on_expiry,
@@ -179,7 +157,7 @@ static oc_err_t authenticate(plugin_t *plugin, struct mosquitto *client, const c
             (void)oc_fail(diag, err, "out of memory");
     }
     if (err)
-        oc_identity_free(identity);
+        oc_identity_unref(identity);
     return err;
 }
 
@@ -188,12 +166,11 @@ static oc_err_t authenticate(plugin_t *plugin, struct mosquitto *client, const c
  * 2.0.11, and a session keeps its identity until its token's time is over, whatever became of the key:
  * so these are recognized. */
 static bool is_recheck(const plugin_t *plugin, const struct mosquitto_evt_basic_auth *auth,
-                       const char *token, size_t token_len, int64_t time_s)
+                       const unsigned char hash[OC_TOKEN_HASH_LEN], int64_t time_s)
 {
     const oc_session_t *session =
         oc_sessions_find(plugin->sessions, auth->client, mosquitto_client_id(auth->client));
     const oc_identity_t *identity;
-    unsigned char hash[OC_TOKEN_HASH_LEN];
 
     /* Without an address it is no connection, but a session that the broker restored from disk; it
      * gets no identity, and so nothing, until it connects. */
@@ -208,8 +185,7 @@ static bool is_recheck(const plugin_t *plugin, const struct mosquitto_evt_basic_
         (time_s > plugin->reloaded_s + 1 || !auth->username ||
          (identity && strcmp(auth->username, identity->subject) != 0)))
         return false;
-    hash_token(token, token_len, hash);
-    return CRYPTO_memcmp(hash, oc_session_token_hash(session), sizeof hash) == 0;
+    return CRYPTO_memcmp(hash, oc_session_token_hash(session), OC_TOKEN_HASH_LEN) == 0;
 }
 
 /* Leave a client to the broker's other authenticators. */
@@ -230,17 +206,22 @@ static int on_basic_auth(int event, void *event_data, void *userdata)
     /* The broker ends a password at its first NUL. */
     const char *token = auth->password ? auth->password : "";
     size_t token_len = strlen(token);
+    unsigned char hash[OC_TOKEN_HASH_LEN];
     int64_t time_s = now_s();
     oc_diag_t diag = {0};
     oc_err_t err;
 
     (void)event;
-    if (is_recheck(plugin, auth, token, token_len, time_s))
+    if (!oc_verifier_hash(plugin->verifier, token, token_len, hash)) {
+        err = oc_fail(&diag, OC_E_NOMEM, "out of memory");
+        return refuse(plugin, auth->client, err, &diag, time_s);
+    }
+    if (is_recheck(plugin, auth, hash, time_s))
         return MOSQ_ERR_SUCCESS;
     oc_sessions_drop(plugin->sessions, auth->client);
     if (plugin->config.defer_non_jwt && !oc_jws_shaped(token, token_len))
         return defer(plugin, auth->client, time_s);
-    err = authenticate(plugin, auth->client, token, token_len, time_s, &diag);
+    err = authenticate(plugin, auth->client, token, token_len, hash, time_s, &diag);
     return err ? refuse(plugin, auth->client, err, &diag, time_s) : MOSQ_ERR_SUCCESS;
 }
 
@@ -386,6 +367,7 @@ static int on_tick(int event, void *event_data, void *userdata)
     (void)event;
     (void)event_data;
     plugin->reloaded_s = 0;
+    oc_verifier_poll(plugin->verifier);
     end_expired(plugin, time_s);
     if (plugin->log_bucket.left_out > 0 && time_s > plugin->logged_s + 9) {
         log_left_out(plugin, time_s);
@@ -394,18 +376,10 @@ static int on_tick(int event, void *event_data, void *userdata)
     return MOSQ_ERR_SUCCESS;
 }
 
-static oc_err_t load_keys(plugin_t *plugin, oc_diag_t *diag)
+static void log_keys(void *context, bool error, const char *message)
 {
-    oc_keyset_t keys = {0};
-    oc_jws_rules_t rules = {0};
-    oc_err_t err = oc_config_load_keys(&plugin->config, &keys, &rules, diag);
-
-    if (err)
-        return err;
-    oc_keyset_done(&plugin->keys);
-    plugin->keys = keys;
-    plugin->jws_rules = rules;
-    return OC_OK;
+    (void)context;
+    mosquitto_log_printf(error ? MOSQ_LOG_WARNING : MOSQ_LOG_NOTICE, "orgcast: %s", message);
 }
 
 /* Always success: on anything else Mosquitto 2.1 exits, and 2.0 drops the other authenticators. */
@@ -417,8 +391,9 @@ static int on_reload(int event, void *event_data, void *userdata)
     (void)event;
     (void)event_data;
     plugin->reloaded_s = now_s();
-    if (load_keys(plugin, &diag) == OC_OK)
-        mosquitto_log_printf(MOSQ_LOG_NOTICE, "orgcast: %zu keys read again", plugin->keys.count);
+    if (oc_verifier_reload(plugin->verifier, &diag) == OC_OK)
+        mosquitto_log_printf(MOSQ_LOG_NOTICE, "orgcast: keys read again; there are %zu",
+                             oc_verifier_key_count(plugin->verifier));
     else
         mosquitto_log_printf(MOSQ_LOG_ERR, "orgcast: the old keys stay: %s", diag.message);
     return MOSQ_ERR_SUCCESS;
@@ -443,7 +418,7 @@ static void plugin_free(plugin_t *plugin)
         oc_sessions_free(shared.sessions);
         shared.sessions = NULL;
     }
-    oc_keyset_done(&plugin->keys);
+    oc_verifier_free(plugin->verifier);
     oc_config_done(&plugin->config);
     free(plugin);
 }
@@ -459,7 +434,9 @@ static oc_err_t configure(plugin_t *plugin, const struct mosquitto_opt *opts, in
     for (int i = 0; i < opt_count; i++)
         options[i] = (oc_option_t){opts[i].key, opts[i].value};
     err = oc_config_init(&plugin->config, options, (size_t)opt_count, diag);
-    return err ? err : load_keys(plugin, diag);
+    if (err)
+        return err;
+    return oc_verifier_new(&plugin->config, log_keys, plugin, &plugin->verifier, diag);
 }
 
 static oc_err_t start(plugin_t *plugin, const struct mosquitto_opt *opts, int opt_count,
@@ -475,8 +452,6 @@ static oc_err_t start(plugin_t *plugin, const struct mosquitto_opt *opts, int op
         return oc_fail(diag, OC_E_NOMEM, "out of memory");
     plugin->sessions = shared.sessions;
     shared.users++;
-    /* Seeds jansson's hashing now, rather than with the first token. */
-    json_object_seed(0);
     for (size_t i = 0; i < CALLBACK_COUNT; i++) {
         int rc = mosquitto_callback_register(plugin->id, callbacks[i].event, callbacks[i].callback,
                                              NULL, plugin);
@@ -522,6 +497,8 @@ EXPORT int mosquitto_plugin_init(mosquitto_plugin_id_t *identifier, void **userd
     if (!plugin)
         return MOSQ_ERR_NOMEM;
     oc_json_guard_install();
+    /* Seeds jansson's hashing before there are threads. */
+    json_object_seed(0);
     plugin->id = identifier;
     plugin->logged_s = now_s();
     plugin->log_bucket = oc_bucket(LOG_BURST, LOG_PER_SECOND, plugin->logged_s);
@@ -534,7 +511,7 @@ EXPORT int mosquitto_plugin_init(mosquitto_plugin_id_t *identifier, void **userd
                          "orgcast " ORGCAST_VERSION
                          ": %zu keys, %zu topic "
                          "templates, clients without a JWT: %s",
-                         plugin->keys.count, plugin->config.template_count,
+                         oc_verifier_key_count(plugin->verifier), plugin->config.template_count,
                          plugin->config.defer_non_jwt ? "deferred" : "denied");
     *userdata = plugin;
     return MOSQ_ERR_SUCCESS;

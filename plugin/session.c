@@ -135,7 +135,7 @@ static void forget(oc_sessions_t *sessions, oc_session_t *session)
         HASH_DELETE(by_id, sessions->by_id, session);
     heap_remove(sessions, session);
     oc_client_map_remove(&sessions->by_client, session->client);
-    oc_identity_free(session->identity);
+    oc_identity_unref(session->identity);
     free(session);
 }
 
@@ -162,7 +162,7 @@ void oc_sessions_free(oc_sessions_t *sessions)
         return;
     HASH_CLEAR(by_id, sessions->by_id);
     while ((session = oc_client_map_next(&sessions->by_client, &cursor)) != NULL) {
-        oc_identity_free(session->identity);
+        oc_identity_unref(session->identity);
         free(session);
     }
     oc_client_map_done(&sessions->by_client);
@@ -331,7 +331,7 @@ oc_session_t *oc_sessions_next_expired(oc_sessions_t *sessions, int64_t now_s)
             continue;
         }
         /* What remains tells a SIGHUP's authentication from a new connection. */
-        oc_identity_free(session->identity);
+        oc_identity_unref(session->identity);
         session->identity = NULL;
     }
     return NULL;

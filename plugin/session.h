@@ -20,8 +20,6 @@
 
 #include "identity.h"
 
-#define OC_TOKEN_HASH_LEN 32
-
 typedef struct oc_session oc_session_t;
 typedef struct oc_sessions oc_sessions_t;
 

@@ -15,6 +15,7 @@ static const char *const audiences[] = {"orgcast"};
 static const oc_claim_rules_t rules[] = {
     {
         .leeway_s = 30,
+        .max_orgs = 64,
         .org_claim = "/org_id",
         .scope_claim = "/scope",
         .username_claim = "/sub",
@@ -28,6 +29,8 @@ static const oc_claim_rules_t rules[] = {
         .issuer_count = 1,
         .audiences = audiences,
         .audience_count = 1,
+        .max_lifetime_s = 3600,
+        .max_orgs = 2,
         .org_claim = "/realm/orgs",
         .scope_claim = "/realm/roles/0",
         .username_claim = "/a~1b",
@@ -48,10 +51,12 @@ static void check(const oc_claim_rules_t *rule, json_t *claims)
     MUST_HOLD(err == diag.code && (err == OC_OK) == (identity != NULL));
     if (err)
         return;
-    MUST_HOLD(identity->deadline_s > NOW_S);
+    MUST_HOLD(identity->deadline_s > NOW_S && identity->valid_from_s <= NOW_S);
+    MUST_HOLD(oc_identity_check_times(identity, NOW_S, NULL) == OC_OK);
+    MUST_HOLD(oc_identity_check_times(identity, identity->deadline_s, NULL) == OC_E_TOKEN_EXPIRED);
     MUST_HOLD(identity->subject[0] && strlen(identity->subject) <= OC_SUBJECT_MAX);
     MUST_HOLD(oc_utf8_printable(identity->subject, strlen(identity->subject)));
-    MUST_HOLD(identity->org_count <= OC_ORGS_PER_TOKEN_MAX);
+    MUST_HOLD(identity->org_count <= rule->max_orgs);
     MUST_HOLD(identity->org_count > 0 || identity->any_org);
     for (size_t i = 0; i < identity->org_count; i++) {
         const oc_org_t *org = &identity->orgs[i];
@@ -64,7 +69,7 @@ static void check(const oc_claim_rules_t *rule, json_t *claims)
         MUST_HOLD(identity->any_org || oc_identity_binds_client_id(identity, id));
     }
     MUST_HOLD(!oc_identity_has_org(identity, "+", 1) && !oc_identity_has_org(identity, "", 0));
-    oc_identity_free(identity);
+    oc_identity_unref(identity);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

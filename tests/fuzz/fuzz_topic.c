@@ -34,6 +34,7 @@ static bool filter_matches(const char *filter, const char *topic)
 static oc_identity_t *identity_of(oc_slice_t org)
 {
     const oc_claim_rules_t rules = {
+        .max_orgs = 64,
         .org_claim = "/org",
         .scope_claim = "/scope",
         .username_claim = "/sub",
@@ -93,7 +94,7 @@ static void check(const oc_template_t *template, const char *filter, const char 
         identity = identity_of(i ? topic_org : filter_org);
         if (identity)
             check_identity(template, identity, filter, topic);
-        oc_identity_free(identity);
+        oc_identity_unref(identity);
     }
 }
 

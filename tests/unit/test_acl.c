@@ -45,6 +45,7 @@ static void make(void)
 {
     const oc_claim_rules_t rules = {
         .leeway_s = 30,
+        .max_orgs = 64,
         .org_claim = "/org",
         .scope_claim = "/scope",
         .username_claim = "/sub",
@@ -75,7 +76,7 @@ static void unmake(void)
     for (size_t i = 0; i < COUNT(templates); i++)
         oc_template_done(&templates[i]);
     for (int i = 0; i < WHOS; i++)
-        oc_identity_free(identities[i]);
+        oc_identity_unref(identities[i]);
 }
 
 enum action {

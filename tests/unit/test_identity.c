@@ -13,6 +13,7 @@ static oc_claim_rules_t default_rules(void)
 {
     return (oc_claim_rules_t){
         .leeway_s = 30,
+        .max_orgs = 64,
         .org_claim = "/org_id",
         .scope_claim = "/scope",
         .username_claim = "/sub",
@@ -239,7 +240,7 @@ START_TEST(identities)
                    (identity->may_subscribe ? SUBSCRIBE : 0) | (identity->any_org ? ANY : 0) |
                    (identity->admin ? ADMIN : 0)) == accepted[_i].may,
                   "%s: scopes", accepted[_i].name);
-    oc_identity_free(identity);
+    oc_identity_unref(identity);
 }
 END_TEST
 
@@ -260,14 +261,14 @@ START_TEST(configured_claims)
     ck_assert_str_eq(identity->subject, "billing");
     ck_assert(oc_identity_has_org(identity, "acme", 4));
     ck_assert(identity->may_publish && !identity->any_org && !identity->admin);
-    oc_identity_free(identity);
+    oc_identity_unref(identity);
 
     /* An empty scope: everybody may publish, nobody is an administrator or serves every org. */
     rules.publish_scope = rules.any_org_scope = rules.admin_scope = "";
     rules.scope_claim = "/scope";
     ck_assert_int_eq(identify(&rules, claims, NOW_S, &identity, NULL), OC_OK);
     ck_assert(identity->may_publish && !identity->any_org && !identity->admin);
-    oc_identity_free(identity);
+    oc_identity_unref(identity);
 }
 END_TEST
 
@@ -311,7 +312,80 @@ START_TEST(time_limits)
     ck_assert_msg(err == moments[_i].err, "%s: %s", moments[_i].name, oc_err_name(err));
     if (!err)
         ck_assert_msg(identity->deadline_s > moments[_i].now_s, "%s", moments[_i].name);
-    oc_identity_free(identity);
+    oc_identity_unref(identity);
+}
+END_TEST
+
+static const struct {
+    const char *name;
+    const char *times;
+    int64_t max_lifetime_s;
+    oc_err_t err;
+} lifetimes[] = {
+    {"off", "\"exp\":9000000000000,\"iat\":0", 0, OC_OK},
+    {"as long as allowed", "\"exp\":2000,\"iat\":900", 1100, OC_OK},
+    {"a second longer", "\"exp\":2000,\"iat\":899", 1100, OC_E_TOKEN_LIFETIME},
+    {"fractions are cut off first", "\"exp\":2000.9,\"iat\":900.1", 1100, OC_OK},
+    {"without iat", "\"exp\":2000", 1100, OC_E_CLAIM_MISSING},
+    {"without iat, off", "\"exp\":2000", 0, OC_OK},
+    {"iat is text", "\"exp\":2000,\"iat\":\"900\"", 1100, OC_E_CLAIM_INVALID},
+    {"iat is text, off", "\"exp\":2000,\"iat\":\"900\"", 0, OC_E_CLAIM_INVALID},
+    {"iat after exp", "\"exp\":2000,\"iat\":3000", 1100, OC_OK},
+    {"as far as numbers go", "\"exp\":9007199254740991,\"iat\":-9007199254740991", 1100,
+     OC_E_TOKEN_LIFETIME},
+    {"too long before expired", "\"exp\":900,\"iat\":-900", 1100, OC_E_TOKEN_LIFETIME},
+};
+
+START_TEST(life_times)
+{
+    oc_claim_rules_t rules = default_rules();
+    oc_identity_t *identity = NULL;
+    char claims[256];
+    oc_err_t err;
+
+    rules.max_lifetime_s = lifetimes[_i].max_lifetime_s;
+    (void)snprintf(claims, sizeof claims, "{\"sub\":\"s\",\"org_id\":\"acme\",%s}",
+                   lifetimes[_i].times);
+    err = identify(&rules, claims, NOW_S, &identity, NULL);
+    ck_assert_msg(err == lifetimes[_i].err, "%s: %s", lifetimes[_i].name, oc_err_name(err));
+    oc_identity_unref(identity);
+}
+END_TEST
+
+/* What is kept of a token tells its times by itself, at any later or earlier moment. */
+START_TEST(times_are_kept)
+{
+    oc_claim_rules_t rules = default_rules();
+    oc_identity_t *identity = NULL;
+    oc_diag_t diag = {0};
+
+    ck_assert_int_eq(identify(&rules, C(",\"nbf\":500"), NOW_S, &identity, NULL), OC_OK);
+    ck_assert_int_eq(oc_identity_check_times(identity, 470, NULL), OC_OK);
+    ck_assert_int_eq(oc_identity_check_times(identity, 469, NULL), OC_E_TOKEN_NOT_YET_VALID);
+    ck_assert_int_eq(oc_identity_check_times(identity, 2029, NULL), OC_OK);
+    ck_assert_int_eq(oc_identity_check_times(identity, 2030, &diag), OC_E_TOKEN_EXPIRED);
+    ck_assert_int_eq(diag.code, OC_E_TOKEN_EXPIRED);
+    oc_identity_unref(identity);
+
+    ck_assert_int_eq(identify(&rules, C(""), NOW_S, &identity, NULL), OC_OK);
+    ck_assert_int_eq(oc_identity_check_times(identity, INT64_MIN, NULL), OC_OK);
+    ck_assert_int_eq(oc_identity_check_times(identity, INT64_MAX, NULL), OC_E_TOKEN_EXPIRED);
+    oc_identity_unref(identity);
+}
+END_TEST
+
+/* AddressSanitizer sees one let go of too early or never. */
+START_TEST(references)
+{
+    oc_claim_rules_t rules = default_rules();
+    oc_identity_t *identity = NULL;
+
+    ck_assert_int_eq(identify(&rules, C(""), NOW_S, &identity, NULL), OC_OK);
+    ck_assert_ptr_eq(oc_identity_ref(identity), identity);
+    oc_identity_unref(identity);
+    ck_assert_str_eq(identity->subject, "s");
+    oc_identity_unref(identity);
+    oc_identity_unref(NULL);
 }
 END_TEST
 
@@ -339,15 +413,21 @@ static const struct {
     bool object;
     int repeated; /* of the first, behind all */
     int invalid;  /* behind all */
+    size_t max;
     oc_err_t err;
 } counts[] = {
-    {"64", 64, false, 0, 0, OC_OK},
-    {"65", 65, false, 0, 0, OC_E_TOO_MANY_ORGS},
-    {"64 names", 64, true, 0, 0, OC_OK},
-    {"65 names", 65, true, 0, 0, OC_E_TOO_MANY_ORGS},
-    {"64, some twice", 64, false, 100, 0, OC_OK},
-    {"64 and invalid ones", 64, false, 0, 100, OC_OK},
-    {"1000", 1000, false, 0, 0, OC_E_TOO_MANY_ORGS},
+    {"64", 64, false, 0, 0, 64, OC_OK},
+    {"65", 65, false, 0, 0, 64, OC_E_TOO_MANY_ORGS},
+    {"64 names", 64, true, 0, 0, 64, OC_OK},
+    {"65 names", 65, true, 0, 0, 64, OC_E_TOO_MANY_ORGS},
+    {"64, some twice", 64, false, 100, 0, 64, OC_OK},
+    {"64 and invalid ones", 64, false, 0, 100, 64, OC_OK},
+    {"1000", 1000, false, 0, 0, 64, OC_E_TOO_MANY_ORGS},
+    {"1 of 1", 1, false, 0, 0, 1, OC_OK},
+    {"2 of 1", 2, false, 0, 0, 1, OC_E_TOO_MANY_ORGS},
+    {"as many as can be set", 256, false, 0, 0, 256, OC_OK},
+    {"one more than can be set", 257, false, 0, 0, 256, OC_E_TOO_MANY_ORGS},
+    {"more than can be set", 257, false, 0, 0, 1000, OC_E_TOO_MANY_ORGS},
 };
 
 START_TEST(so_many_orgs)
@@ -358,6 +438,7 @@ START_TEST(so_many_orgs)
     oc_identity_t *identity = NULL;
     oc_err_t err;
 
+    rules.max_orgs = counts[_i].max;
     for (int i = 0; i < counts[_i].repeated; i++)
         json_array_append_new(orgs, json_string("org-0"));
     for (int i = 0; i < counts[_i].invalid; i++)
@@ -365,15 +446,16 @@ START_TEST(so_many_orgs)
     err = oc_identity_from_claims(&rules, claims, NOW_S, &identity, NULL);
     ck_assert_msg(err == counts[_i].err, "%s: %s", counts[_i].name, oc_err_name(err));
     if (!err)
-        ck_assert_msg(identity->org_count == 64, "%s: %zu", counts[_i].name, identity->org_count);
-    oc_identity_free(identity);
+        ck_assert_msg(identity->org_count == (size_t)counts[_i].count, "%s: %zu", counts[_i].name,
+                      identity->org_count);
+    oc_identity_unref(identity);
 
     /* Not even a service for every organization. */
     json_object_set_new(claims, "scope", json_string("orgcast:any-org"));
     identity = NULL;
     ck_assert_msg(oc_identity_from_claims(&rules, claims, NOW_S, &identity, NULL) == counts[_i].err,
                   "%s: any org", counts[_i].name);
-    oc_identity_free(identity);
+    oc_identity_unref(identity);
 }
 END_TEST
 
@@ -392,7 +474,7 @@ START_TEST(subject_lengths)
         ck_assert_msg(oc_identity_from_claims(&rules, claims, NOW_S, &identity, NULL) ==
                           (len <= OC_SUBJECT_MAX ? OC_OK : OC_E_CLAIM_INVALID),
                       "%zu bytes", len);
-        oc_identity_free(identity);
+        oc_identity_unref(identity);
     }
 }
 END_TEST
@@ -432,7 +514,7 @@ START_TEST(membership)
                 want || strcmp(json_string_value(item), id) == 0;
             unit_check(oc_identity_has_org(identity, id, len) == want, "round %d: '%s'", round, id);
         }
-        oc_identity_free(identity);
+        oc_identity_unref(identity);
     }
 }
 END_TEST
@@ -469,7 +551,7 @@ START_TEST(client_ids)
         ck_assert_msg(oc_identity_binds_client_id(identity, bindings[_i].client_id) ==
                           (any ? bindings[_i].any_org : bindings[_i].org),
                       "'%s'%s", bindings[_i].client_id, any ? ", any org" : "");
-        oc_identity_free(identity);
+        oc_identity_unref(identity);
     }
 }
 END_TEST
@@ -482,6 +564,9 @@ int main(void)
     unit_add_table(tcase, identities, accepted);
     tcase_add_test(tcase, configured_claims);
     unit_add_table(tcase, time_limits, moments);
+    unit_add_table(tcase, life_times, lifetimes);
+    tcase_add_test(tcase, times_are_kept);
+    tcase_add_test(tcase, references);
     unit_add_table(tcase, so_many_orgs, counts);
     tcase_add_test(tcase, subject_lengths);
     tcase_add_test(tcase, membership);

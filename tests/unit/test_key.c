@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Which key files are accepted, which key a token selects, and which signatures each key takes. What
  * signatures can be malformed in is in test_signature.c. */
+#include <openssl/bn.h>
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <stdio.h>
 #include <string.h>
@@ -145,6 +147,90 @@ START_TEST(public_key_files)
     ck_assert_msg(ERR_peek_error() == 0, "%s: errors left", public_files[_i].name);
     oc_keyset_done(&set);
     free(text);
+}
+END_TEST
+
+/* The points of small order, and their encodings above the field's prime: with one of these as the key,
+ * anybody can sign. RFC 8032 leaves them to the one who takes keys. The sign bit makes no difference. */
+static const char *const small_order[] = {
+    "0000000000000000000000000000000000000000000000000000000000000000",
+    "0100000000000000000000000000000000000000000000000000000000000000",
+    "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+    "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+    "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+};
+
+static void check_refused(EVP_PKEY *pkey, const char *name, const char *says)
+{
+    char *pem = test_pem_public(pkey);
+    const char *path = scratch_file("weak", pem, strlen(pem));
+    oc_keyset_t set = {0};
+    oc_diag_t diag = {0};
+
+    ck_assert_msg(oc_keyset_add_pkey(&set, pkey, NULL, "weak", OC_ALG_ANY, &diag) == OC_E_CONFIG,
+                  "%s", name);
+    ck_assert_msg(strstr(diag.message, says) != NULL, "%s: '%s'", name, diag.message);
+    ck_assert_msg(oc_keyset_add_public_file(&set, path, NULL, NULL) == OC_E_CONFIG, "%s: PEM",
+                  name);
+    ck_assert_uint_eq(set.count, 0);
+    ck_assert_msg(ERR_peek_error() == 0, "%s: errors left", name);
+    free(pem);
+    EVP_PKEY_free(pkey);
+}
+
+START_TEST(ed25519_keys_of_small_order)
+{
+    for (int sign = 0; sign < 2; sign++) {
+        unsigned char *x = OPENSSL_hexstr2buf(small_order[_i], NULL);
+
+        x[31] |= (unsigned char)(sign << 7);
+        check_refused(EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, x, 32), small_order[_i],
+                      "small order");
+        OPENSSL_free(x);
+    }
+}
+END_TEST
+
+/* With 1 a signature is the padded digest itself; an even one is no RSA; a huge one costs the broker time. */
+static const struct {
+    const char *name;
+    const char *e;
+    bool good;
+} exponents[] = {
+    {"1", "AQ", false},
+    {"2", "Ag", false},
+    {"3", "Aw", true},
+    {"65536", "AQAA", false},
+    {"65537", "AQAB", true},
+    {"2^64 - 1", "__________8", true},
+    {"2^64 + 1", "AQAAAAAAAAAB", false},
+};
+
+START_TEST(rsa_exponents)
+{
+    BIGNUM *n = NULL;
+    unsigned char bytes[256];
+    char *text;
+    EVP_PKEY *pkey;
+
+    ck_assert_int_eq(EVP_PKEY_get_bn_param(test_keys[TEST_RSA].pkey, "n", &n), 1);
+    BN_bn2binpad(n, bytes, sizeof bytes);
+    text = token_b64url(bytes, sizeof bytes);
+    pkey = test_jwk_rsa(text, exponents[_i].e);
+    if (exponents[_i].good) {
+        oc_keyset_t set = {0};
+
+        ck_assert_msg(oc_keyset_add_pkey(&set, pkey, NULL, "rsa", OC_ALG_ANY, NULL) == OC_OK, "%s",
+                      exponents[_i].name);
+        oc_keyset_done(&set);
+        EVP_PKEY_free(pkey);
+    } else {
+        check_refused(pkey, exponents[_i].name, "exponent");
+    }
+    free(text);
+    BN_free(n);
 }
 END_TEST
 
@@ -471,6 +557,8 @@ int main(void)
     unit_add_table(tcase, algorithm_names, names);
     tcase_add_test(tcase, unknown_algorithms_are_none);
     unit_add_table(tcase, public_key_files, public_files);
+    unit_add_table(tcase, ed25519_keys_of_small_order, small_order);
+    unit_add_table(tcase, rsa_exponents, exponents);
     unit_add_table(tcase, secret_key_files, secret_files);
     tcase_add_test(tcase, newline_after_a_secret);
     tcase_add_test(tcase, files_that_cannot_be_read);

@@ -13,13 +13,21 @@ static const struct {
 } known[] = {
     {"jwt_secret_file", "/k", false},
     {"jwt_public_key_file", "/k", true},
+    {"jwks_file", "/s", true},
+    {"jwks_url", "https://id.acme.example/keys", true},
+    {"jwks_refresh_interval", "60", false},
+    {"jwks_cache_file", "/c", false},
+    {"jwks_ca_file", "/a", false},
     {"jwt_algorithms", "RS256", false},
     {"jwt_issuer", "https://id.acme.example", true},
     {"jwt_audience", "orgcast", true},
     {"jwt_leeway", "10", false},
+    {"jwt_max_lifetime", "3600", false},
+    {"jwt_max_bytes", "4096", false},
     {"org_claim", "/org", false},
     {"scope_claim", "/scp", false},
     {"username_claim", "/email", false},
+    {"max_orgs_per_token", "3", false},
     {"topic_template", "a/{org}/#", true},
     {"subscribe_scope", "read", false},
     {"publish_scope", "write", false},
@@ -83,6 +91,32 @@ static const struct {
     {"jwt_public_key_file", "=/p", false},
     {"jwt_public_key_file", "=", false},
     {"jwt_public_key_file", "/p=q", true},
+    {"jwks_file", "", false},
+    {"jwks_file", "relative", true},
+    {"jwks_url", "", false},
+    {"jwks_url", NULL, false},
+    {"jwks_url", "http://127.0.0.1:8080/keys", true},
+    {"jwks_url", "http://id.acme.example/keys", false},
+    {"jwks_url", "file:///keys", false},
+    {"jwks_url", "https://user@id.acme.example/keys", false},
+    {"jwks_refresh_interval", "1", true},
+    {"jwks_refresh_interval", "604800", true},
+    {"jwks_refresh_interval", "604801", false},
+    {"jwks_refresh_interval", "0", false},
+    {"jwks_cache_file", "", false},
+    {"jwks_ca_file", "", false},
+    {"jwt_max_lifetime", "0", true},
+    {"jwt_max_lifetime", "316224000", true},
+    {"jwt_max_lifetime", "316224001", false},
+    {"jwt_max_lifetime", "-1", false},
+    {"jwt_max_bytes", "64", true},
+    {"jwt_max_bytes", "63", false},
+    {"jwt_max_bytes", "65535", true},
+    {"jwt_max_bytes", "65536", false},
+    {"max_orgs_per_token", "1", true},
+    {"max_orgs_per_token", "0", false},
+    {"max_orgs_per_token", "256", true},
+    {"max_orgs_per_token", "257", false},
     {"jwt_algorithms", "", false},
     {"jwt_algorithms",
      "HS256,HS384,HS512,RS256,RS384,RS512,PS256,PS384,PS512,ES256,ES384,ES512,EdDSA", true},
@@ -230,10 +264,44 @@ START_TEST(no_key)
 
     ck_assert_int_eq(oc_config_init(&config, &option, 1, &diag), OC_E_CONFIG);
     ck_assert_msg(strstr(diag.message, "plugin_opt_jwt_secret_file") != NULL, "'%s'", diag.message);
-    ck_assert_msg(strstr(diag.message, "plugin_opt_jwt_public_key_file") != NULL, "'%s'",
-                  diag.message);
+    ck_assert_msg(strstr(diag.message, "jwt_public_key_file") != NULL, "'%s'", diag.message);
+    ck_assert_msg(strstr(diag.message, "jwks_file") != NULL, "'%s'", diag.message);
+    ck_assert_msg(strstr(diag.message, "jwks_url") != NULL, "'%s'", diag.message);
     ck_assert_int_eq(oc_config_init(&config, NULL, 0, NULL), OC_E_CONFIG);
     oc_config_done(&config);
+}
+END_TEST
+
+/* Each by itself is a source of keys. */
+START_TEST(one_source_of_keys_is_enough)
+{
+    static const oc_option_t sources[] = {{"jwt_secret_file", "/k"},
+                                          {"jwt_public_key_file", "/k"},
+                                          {"jwks_file", "/s"},
+                                          {"jwks_url", "https://id.acme.example/keys"}};
+
+    for (size_t i = 0; i < COUNT(sources); i++) {
+        oc_config_t config;
+
+        ck_assert_msg(oc_config_init(&config, &sources[i], 1, NULL) == OC_OK, "%s",
+                      sources[i].name);
+        oc_config_done(&config);
+    }
+}
+END_TEST
+
+START_TEST(one_option_by_itself)
+{
+    for (size_t i = 0; i < COUNT(values); i++) {
+        const oc_option_t option = {values[i].name, values[i].value};
+        oc_diag_t diag = {0};
+        oc_err_t err = oc_option_check(&option, &diag);
+
+        ck_assert_msg(err == (values[i].good ? OC_OK : OC_E_CONFIG), "%s '%s': %s", option.name,
+                      option.value ? option.value : "(none)", oc_err_name(err));
+        if (err)
+            check_named(&diag, option.name);
+    }
 }
 END_TEST
 
@@ -243,7 +311,15 @@ START_TEST(defaults)
 
     ck_assert_int_eq(configure(&config, NULL, 0, NULL), OC_OK);
     ck_assert_ptr_null(config.secret_file);
+    ck_assert_uint_eq(config.jwks_files.count, 0);
+    ck_assert_uint_eq(config.jwks_urls.count, 0);
+    ck_assert_int_eq(config.jwks_refresh_s, 300);
+    ck_assert_ptr_null(config.jwks_cache_file);
+    ck_assert_ptr_null(config.jwks_ca_file);
     ck_assert_uint_eq(config.algorithms, 0);
+    ck_assert_int_eq(config.token_max_bytes, 16384);
+    ck_assert_int_eq(config.claim_rules.max_lifetime_s, 0);
+    ck_assert_uint_eq(config.claim_rules.max_orgs, 64);
     ck_assert_uint_eq(config.claim_rules.issuer_count, 0);
     ck_assert_uint_eq(config.claim_rules.audience_count, 0);
     ck_assert_int_eq(config.claim_rules.leeway_s, 30);
@@ -277,6 +353,16 @@ START_TEST(everything_set)
     ck_assert_int_eq(oc_config_init(&config, options, COUNT(options), NULL), OC_OK);
     ck_assert_str_eq(config.secret_file, "/k");
     ck_assert_uint_eq(config.public_key_files.count, 1);
+    ck_assert_uint_eq(config.jwks_files.count, 1);
+    ck_assert_str_eq(config.jwks_files.items[0], "/s");
+    ck_assert_uint_eq(config.jwks_urls.count, 1);
+    ck_assert_str_eq(config.jwks_urls.items[0], "https://id.acme.example/keys");
+    ck_assert_int_eq(config.jwks_refresh_s, 60);
+    ck_assert_str_eq(config.jwks_cache_file, "/c");
+    ck_assert_str_eq(config.jwks_ca_file, "/a");
+    ck_assert_int_eq(config.token_max_bytes, 4096);
+    ck_assert_int_eq(config.claim_rules.max_lifetime_s, 3600);
+    ck_assert_uint_eq(config.claim_rules.max_orgs, 3);
     ck_assert_uint_eq(config.algorithms, OC_ALG_BIT(OC_ALG_RS256));
     ck_assert_uint_eq(config.claim_rules.issuer_count, 2);
     ck_assert_str_eq(config.claim_rules.issuers[0], "https://id.acme.example");
@@ -334,6 +420,8 @@ int main(void)
     tcase_add_test(tcase, first_error_is_told);
     tcase_add_test(tcase, so_many_times);
     tcase_add_test(tcase, no_key);
+    tcase_add_test(tcase, one_source_of_keys_is_enough);
+    tcase_add_test(tcase, one_option_by_itself);
     tcase_add_test(tcase, defaults);
     tcase_add_test(tcase, everything_set);
     tcase_add_test(tcase, the_page_names_every_option);

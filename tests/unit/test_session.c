@@ -28,7 +28,8 @@ static void unmake(void)
 
 static oc_identity_t *identity_of(const char *subject, int64_t deadline_s)
 {
-    const oc_claim_rules_t rules = {.org_claim = "/org",
+    const oc_claim_rules_t rules = {.max_orgs = 1,
+                                    .org_claim = "/org",
                                     .scope_claim = "/scope",
                                     .username_claim = "/sub",
                                     .publish_scope = "",
@@ -274,7 +275,7 @@ static oc_err_t check_id(const char *id, const char *subject, int64_t now_s)
     oc_identity_t *identity = subject ? identity_of(subject, 10000) : NULL;
     oc_err_t err = oc_sessions_check_id(sessions, id, identity, now_s);
 
-    oc_identity_free(identity);
+    oc_identity_unref(identity);
     return err;
 }
 

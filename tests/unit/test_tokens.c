@@ -20,6 +20,7 @@ static oc_keyset_t keys;
 static oc_jws_rules_t jws_rules = {.max_bytes = MAX_BYTES};
 static const oc_claim_rules_t claim_rules = {
     .leeway_s = 30,
+    .max_orgs = 64,
     .org_claim = "/org_id",
     .scope_claim = "/scope",
     .username_claim = "/sub",
@@ -503,7 +504,7 @@ START_TEST(tokens)
         ck_assert(oc_identity_has_org(identity, "acme", 4));
         ck_assert_uint_eq(identity->org_count, 1);
     }
-    oc_identity_free(identity);
+    oc_identity_unref(identity);
 }
 END_TEST
 

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+/* orgcast conf check: everything about the plugin that would stop the broker, with line numbers. */
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "commands.h"
+#include "conf_file.h"
+#include "mem.h"
+
+static const cli_use_t uses[] = {
+    {CLI_OPT_JSON, false, "print each problem as an object with file, line, message"},
+    {CLI_OPT_NONE, false, NULL},
+};
+
+static const char notes[] =
+    "FILE is a mosquitto.conf; its include_dir is followed. Looked at are the lines that load the\n"
+    "plugin and their options, the key files that these name, and the listeners. Key sets behind "
+    "a\n"
+    "jwks_url are not fetched. Exits with 0 when nothing would stop the broker.";
+
+typedef struct report {
+    bool json;
+    size_t problems;
+} report_t;
+
+static void print_problem(void *context, const cli_place_t *place, const char *message)
+{
+    report_t *report = context;
+
+    report->problems++;
+    if (report->json) {
+        json_t *line = json_pack("{s:s, s:i, s:s}", "file", place->file, "line", (int)place->line,
+                                 "message", message);
+
+        if (line)
+            (void)json_dumpf(line, stdout, JSON_COMPACT);
+        (void)putchar('\n');
+        json_decref(line);
+    } else if (place->line > 0) {
+        printf("%s:%u: %s\n", place->file, place->line, message);
+    } else {
+        printf("%s: %s\n", place->file, message);
+    }
+}
+
+static void print_warning(void *context, const char *message)
+{
+    const report_t *report = context;
+
+    if (!report->json)
+        printf("warning: %s\n", message);
+}
+
+/* The place of the option that a message of oc_config_* is about ("plugin_opt_NAME: cause"): its last
+ * line, since that is the one too many when it is given twice. A file's name in the message tells which
+ * of several. */
+static const cli_place_t *place_of(const cli_conf_plugin_t *plugin, const char *message)
+{
+    const cli_place_t *found = &plugin->place;
+
+    for (size_t i = 0; i < plugin->option_count; i++) {
+        const oc_option_t *option = &plugin->options[i];
+        const char *prefix = "plugin_opt_";
+        size_t name_len = strlen(option->name);
+        const char *path = strchr(option->value, '=');
+
+        if (strncmp(message, prefix, strlen(prefix)) != 0 ||
+            strncmp(message + strlen(prefix), option->name, name_len) != 0 ||
+            message[strlen(prefix) + name_len] != ':')
+            continue;
+        found = &plugin->places[i];
+        if (strstr(message, path ? path + 1 : option->value))
+            break;
+    }
+    return found;
+}
+
+/* Keep the options that are good by themselves, report the others. Returns how many are kept. */
+static size_t check_each(const cli_conf_plugin_t *plugin, report_t *report,
+                         oc_option_t good[static CLI_CONF_OPTIONS_MAX])
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < plugin->option_count; i++) {
+        oc_diag_t diag = {0};
+
+        if (oc_option_check(&plugin->options[i], &diag) == OC_OK)
+            good[count++] = plugin->options[i];
+        else
+            print_problem(report, &plugin->places[i], diag.message);
+    }
+    return count;
+}
+
+/* Read the key file that an option names, by itself. */
+static void check_file(const cli_conf_plugin_t *plugin, size_t at, report_t *report)
+{
+    oc_config_t config;
+    oc_keyset_t keys = {0};
+    oc_diag_t diag = {0};
+
+    /* Without one of the options that name a key file, this fails for having no key. */
+    if (oc_config_init(&config, &plugin->options[at], 1, NULL) != OC_OK)
+        return;
+    if (oc_config_load_keys(&config, NULL, NULL, &keys, &diag) != OC_OK)
+        print_problem(report, &plugin->places[at], diag.message);
+    oc_keyset_done(&keys);
+    oc_config_done(&config);
+}
+
+static void check_plugin(const cli_conf_plugin_t *plugin, report_t *report)
+{
+    oc_option_t good[CLI_CONF_OPTIONS_MAX];
+    size_t count = check_each(plugin, report, good);
+    oc_config_t config;
+    oc_keyset_t keys = {0};
+    oc_diag_t diag = {0};
+
+    if (access(plugin->path, R_OK) != 0) {
+        char message[512];
+
+        (void)snprintf(message, sizeof message, "plugin '%.300s': %s", plugin->path,
+                       strerror(errno));
+        print_problem(report, &plugin->place, message);
+    }
+    for (size_t i = 0; i < plugin->option_count; i++)
+        check_file(plugin, i, report);
+    if (oc_config_init(&config, good, count, &diag) != OC_OK) {
+        print_problem(report, place_of(plugin, diag.message), diag.message);
+        return;
+    }
+    /* What shows only with all of them: key ids given twice, algorithms that no key serves. */
+    if (report->problems == 0 &&
+        oc_config_load_keys(&config, print_warning, report, &keys, &diag) != OC_OK)
+        print_problem(report, place_of(plugin, diag.message), diag.message);
+    else if (report->problems == 0 && !report->json)
+        printf("%s:%u: the plugin, with %zu keys from files\n", plugin->place.file,
+               plugin->place.line, keys.count);
+    oc_keyset_done(&keys);
+    oc_config_done(&config);
+}
+
+static void check_conf(const cli_conf_t *conf, const char *path, report_t *report)
+{
+    const cli_place_t whole = {(char *)path, 0};
+
+    for (size_t i = 0; i < conf->plugin_count; i++)
+        check_plugin(conf->plugins[i], report);
+    if (conf->plugin_count == 0)
+        print_problem(report, &whole, "no line loads mosquitto_orgcast.so");
+    if (conf->listeners > 0 && conf->listeners == conf->websockets_listeners)
+        print_problem(report, &conf->last_listener,
+                      "only websockets listeners: Mosquitto 2.0 exits; add one without, such as "
+                      "'listener 1883 127.0.0.1'");
+}
+
+static int run(const cli_args_t *args)
+{
+    report_t report = {cli_args_has(args, CLI_OPT_JSON), 0};
+    cli_conf_t conf = {0};
+    oc_diag_t diag = {0};
+    int code = CLI_DONE;
+
+    if (!args->operand)
+        return cli_usage_error(args, "FILE is needed: a mosquitto.conf");
+    if (cli_conf_read(args->operand, print_problem, &report, &conf, &diag) != OC_OK)
+        code = cli_error(args, "%s", diag.message);
+    else
+        check_conf(&conf, args->operand, &report);
+    cli_conf_done(&conf);
+    return code == CLI_DONE && report.problems > 0 ? CLI_FAILED : code;
+}
+
+const cli_command_t cli_cmd_conf_check = {
+    .name = "conf check",
+    .summary = "find what would stop the broker in a mosquitto.conf",
+    .synopsis = "FILE [--json]",
+    .notes = notes,
+    .operand = true,
+    .options = uses,
+    .run = run,
+};

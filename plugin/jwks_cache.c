@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+#include "jwks_cache.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "file.h"
+#include "json.h"
+#include "jwk.h"
+#include "mem.h"
+
+/* Of all sets together. */
+#define CACHE_MAX_BYTES (8 * OC_JWKS_MAX_BYTES)
+
+/* The sets are read, changed and written back by one fetch thread at a time. */
+static pthread_mutex_t writer_lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* The object of all sets: a new reference, or NULL. */
+static json_t *read_sets(const char *path, oc_diag_t *diag)
+{
+    OC_CLEANUP(oc_freep) unsigned char *bytes = NULL;
+    OC_CLEANUP(oc_json_decrefp) json_t *document = NULL;
+    size_t len = 0;
+    oc_diag_t cause = {0};
+    json_t *sets;
+
+    if (oc_file_read(path, CACHE_MAX_BYTES, &bytes, &len, diag) != OC_OK)
+        return NULL;
+    if (oc_json_load((const char *)bytes, len, &document, &cause) != OC_OK) {
+        (void)oc_fail(diag, OC_E_IO, "'%.150s' is %s", path, cause.message);
+        return NULL;
+    }
+    sets = json_object_get(document, "sets");
+    return json_is_object(sets) ? json_incref(sets) : NULL;
+}
+
+oc_err_t oc_jwks_cache_load(const char *path, const char *url, char **ret_json, size_t *ret_len,
+                            oc_diag_t *diag)
+{
+    OC_CLEANUP(oc_json_decrefp) json_t *sets = read_sets(path, diag);
+    json_t *set = json_object_get(sets, url);
+    char *json = set ? json_dumps(set, JSON_COMPACT) : NULL;
+
+    if (!json)
+        return oc_fail(diag, OC_E_IO, "'%s' holds no set of %.150s", path, url);
+    *ret_json = json;
+    *ret_len = strlen(json);
+    return OC_OK;
+}
+
+static oc_err_t replace_file(const char *path, const char *text, oc_diag_t *diag)
+{
+    OC_CLEANUP(oc_freep) char *temporary = NULL;
+    size_t len = strlen(text);
+    bool written;
+    int fd;
+
+    if (asprintf(&temporary, "%s.XXXXXX", path) < 0) {
+        temporary = NULL;
+        return oc_fail(diag, OC_E_NOMEM, "out of memory");
+    }
+    fd = mkostemp(temporary, O_CLOEXEC);
+    if (fd < 0)
+        return oc_fail(diag, OC_E_IO, "'%s': %s", path, strerror(errno));
+    written = fchmod(fd, 0640) == 0;
+    while (written && len > 0) {
+        ssize_t put = write(fd, text, len);
+
+        if (put < 0 && errno == EINTR)
+            continue;
+        written = put > 0;
+        if (written) {
+            text += put;
+            len -= (size_t)put;
+        }
+    }
+    written = written && fsync(fd) == 0;
+    written = close(fd) == 0 && written && rename(temporary, path) == 0;
+    if (!written) {
+        (void)oc_fail(diag, OC_E_IO, "'%s': %s", path, strerror(errno));
+        (void)unlink(temporary);
+        return OC_E_IO;
+    }
+    return OC_OK;
+}
+
+static oc_err_t store_locked(const char *path, const char *url, const char *json, size_t json_len,
+                             oc_diag_t *diag)
+{
+    OC_CLEANUP(oc_json_decrefp) json_t *sets = read_sets(path, NULL);
+    OC_CLEANUP(oc_json_decrefp) json_t *document = NULL;
+    OC_CLEANUP(oc_freep) char *text = NULL;
+    json_t *set = NULL;
+    oc_err_t err = oc_json_load(json, json_len, &set, diag);
+
+    if (err)
+        return err;
+    if (!sets)
+        sets = json_object();
+    if (json_object_set_new(sets, url, set) == 0)
+        document = json_pack("{s:O}", "sets", sets);
+    text = document ? json_dumps(document, JSON_COMPACT) : NULL;
+    if (!text)
+        return oc_fail(diag, OC_E_NOMEM, "out of memory");
+    return replace_file(path, text, diag);
+}
+
+oc_err_t oc_jwks_cache_store(const char *path, const char *url, const char *json, size_t json_len,
+                             oc_diag_t *diag)
+{
+    oc_err_t err;
+
+    (void)pthread_mutex_lock(&writer_lock);
+    err = store_locked(path, url, json, json_len, diag);
+    (void)pthread_mutex_unlock(&writer_lock);
+    return err;
+}

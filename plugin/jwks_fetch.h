@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef OC_JWKS_FETCH_H
+#define OC_JWKS_FETCH_H
+
+/* One jwks_url and the thread that fetches it. The broker's thread takes finished key sets and lines
+ * to log; it never waits for the fetching thread, and the thread touches nothing of the broker's. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "err.h"
+#include "key.h"
+
+#define OC_FETCH_MESSAGE_MAX 512
+
+typedef struct oc_fetch oc_fetch_t;
+
+typedef struct oc_fetch_options {
+    const char *url;
+    const char *ca_file;    /* NULL: the system's */
+    const char *cache_file; /* NULL: none */
+    int64_t refresh_s;
+} oc_fetch_options_t;
+
+/* Start the thread, which fetches at once and then every refresh_s seconds (after a failure sooner).
+ * options: the strings are borrowed until oc_fetch_stop(). */
+OC_MUST_CHECK oc_err_t oc_fetch_start(const oc_fetch_options_t *options, oc_fetch_t **ret_fetch,
+                                      oc_diag_t *diag);
+
+/* End the thread, whatever it is waiting for. NULL is accepted. */
+void oc_fetch_stop(oc_fetch_t *fetch);
+
+/* The newest set that was fetched and not taken yet; *ret_keys then belongs to the caller. False when
+ * there is none. Does not wait. */
+bool oc_fetch_take(oc_fetch_t *fetch, oc_keyset_t *ret_keys);
+
+/* Bring the next fetch forward, because a token named an unknown key; at most once in 10 seconds. */
+void oc_fetch_hurry(oc_fetch_t *fetch, int64_t now_s);
+
+/* Have the set fetched now. */
+void oc_fetch_now(oc_fetch_t *fetch);
+
+/* The next line for the log; false when there is none. Does not wait. ret_error: it reports a
+ * failure. */
+bool oc_fetch_message(oc_fetch_t *fetch, char ret_message[static OC_FETCH_MESSAGE_MAX],
+                      bool *ret_error);
+
+#endif

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+#include "keyring.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "jwk.h"
+#include "jwks_cache.h"
+#include "jwks_fetch.h"
+#include "mem.h"
+
+#define SECRET_ALGS (OC_ALG_BIT(OC_ALG_HS256) | OC_ALG_BIT(OC_ALG_HS384) | OC_ALG_BIT(OC_ALG_HS512))
+
+typedef struct url_keys {
+    oc_keyset_t keys;
+    bool fetched;
+    oc_fetch_t *fetch;
+} url_keys_t;
+
+struct oc_keyring {
+    const oc_config_t *config;
+    oc_keyring_log_t log;
+    void *context;
+    oc_keyset_t files;
+    url_keys_t urls[OC_OPTION_LIST_MAX];
+    oc_keyset_t all; /* shares the keys of the above */
+};
+
+static void warn(void *context, const char *message)
+{
+    const oc_keyring_t *ring = context;
+
+    ring->log(ring->context, true, message);
+}
+
+static oc_err_t gather(oc_keyring_t *ring, oc_diag_t *diag)
+{
+    oc_keyset_t all = {0};
+    oc_err_t err = oc_keyset_share(&all, &ring->files, diag);
+
+    for (size_t i = 0; i < ring->config->jwks_urls.count && !err; i++)
+        err = oc_keyset_share(&all, &ring->urls[i].keys, diag);
+    if (err) {
+        oc_keyset_done(&all);
+        return err;
+    }
+    oc_keyset_done(&ring->all);
+    ring->all = all;
+    return OC_OK;
+}
+
+static void load_cached(oc_keyring_t *ring, size_t index)
+{
+    OC_CLEANUP(oc_freep) char *json = NULL;
+    const oc_jwks_options_t options = {ring->config->jwks_urls.items[index], false, warn, ring};
+    size_t len = 0;
+    oc_diag_t diag = {0};
+    oc_err_t err =
+        oc_jwks_cache_load(ring->config->jwks_cache_file, options.source, &json, &len, &diag);
+
+    if (!err)
+        err = oc_keyset_add_jwks(&ring->urls[index].keys, json, len, &options, &diag);
+    if (err) {
+        char line[OC_FETCH_MESSAGE_MAX];
+
+        (void)snprintf(line, sizeof line,
+                       "jwks_cache_file: %s; tokens are refused until the set "
+                       "is fetched",
+                       diag.message);
+        ring->log(ring->context, false, line);
+    }
+}
+
+static oc_err_t start(oc_keyring_t *ring, oc_diag_t *diag)
+{
+    const oc_config_t *config = ring->config;
+    oc_err_t err = oc_config_load_keys(config, warn, ring, &ring->files, diag);
+
+    for (size_t i = 0; i < config->jwks_urls.count && !err; i++) {
+        const oc_fetch_options_t options = {
+            .url = config->jwks_urls.items[i],
+            .ca_file = config->jwks_ca_file,
+            .cache_file = config->jwks_cache_read_only ? NULL : config->jwks_cache_file,
+            .refresh_s = config->jwks_refresh_s,
+        };
+
+        if (config->jwks_cache_file)
+            load_cached(ring, i);
+        err = oc_fetch_start(&options, &ring->urls[i].fetch, diag);
+    }
+    return err ? err : gather(ring, diag);
+}
+
+oc_err_t oc_keyring_new(const oc_config_t *config, oc_keyring_log_t log, void *context,
+                        oc_keyring_t **ret_ring, oc_diag_t *diag)
+{
+    oc_keyring_t *ring = calloc(1, sizeof *ring);
+    oc_err_t err;
+
+    if (!ring)
+        return oc_fail(diag, OC_E_NOMEM, "out of memory");
+    ring->config = config;
+    ring->log = log;
+    ring->context = context;
+    err = start(ring, diag);
+    if (err) {
+        oc_keyring_free(ring);
+        return err;
+    }
+    *ret_ring = ring;
+    return OC_OK;
+}
+
+void oc_keyring_free(oc_keyring_t *ring)
+{
+    if (!ring)
+        return;
+    for (size_t i = 0; i < ring->config->jwks_urls.count; i++) {
+        oc_fetch_stop(ring->urls[i].fetch);
+        oc_keyset_done(&ring->urls[i].keys);
+    }
+    oc_keyset_done(&ring->files);
+    oc_keyset_done(&ring->all);
+    free(ring);
+}
+
+oc_err_t oc_keyring_reload(oc_keyring_t *ring, oc_diag_t *diag)
+{
+    oc_keyset_t files = {0};
+    oc_keyset_t old = ring->files;
+    oc_err_t err;
+
+    for (size_t i = 0; i < ring->config->jwks_urls.count; i++)
+        oc_fetch_now(ring->urls[i].fetch);
+    err = oc_config_load_keys(ring->config, warn, ring, &files, diag);
+    if (err)
+        return err;
+    ring->files = files;
+    err = gather(ring, diag);
+    if (err) {
+        ring->files = old;
+        old = files;
+    }
+    oc_keyset_done(&old);
+    return err;
+}
+
+bool oc_keyring_poll(oc_keyring_t *ring)
+{
+    char line[OC_FETCH_MESSAGE_MAX];
+    bool changed = false;
+    bool error;
+
+    for (size_t i = 0; i < ring->config->jwks_urls.count; i++) {
+        url_keys_t *url = &ring->urls[i];
+        oc_keyset_t fresh;
+
+        while (oc_fetch_message(url->fetch, line, &error))
+            ring->log(ring->context, error, line);
+        if (!oc_fetch_take(url->fetch, &fresh))
+            continue;
+        oc_keyset_done(&url->keys);
+        url->keys = fresh;
+        url->fetched = true;
+        changed = true;
+    }
+    /* Out of memory here: the keys of before stay until the next set. */
+    return changed && gather(ring, NULL) == OC_OK;
+}
+
+bool oc_keyring_complete(const oc_keyring_t *ring)
+{
+    for (size_t i = 0; i < ring->config->jwks_urls.count; i++) {
+        if (!ring->urls[i].fetched)
+            return false;
+    }
+    return true;
+}
+
+void oc_keyring_miss(oc_keyring_t *ring, int64_t now_s)
+{
+    for (size_t i = 0; i < ring->config->jwks_urls.count; i++)
+        oc_fetch_hurry(ring->urls[i].fetch, now_s);
+}
+
+oc_alg_set_t oc_keyring_algs(const oc_keyring_t *ring)
+{
+    if (ring->config->algorithms)
+        return ring->config->algorithms;
+    return oc_keyset_algs(&ring->all) |
+           (ring->config->jwks_urls.count > 0 ? OC_ALG_ANY & ~SECRET_ALGS : 0);
+}
+
+const oc_keyset_t *oc_keyring_keys(const oc_keyring_t *ring)
+{
+    return &ring->all;
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+#include "verifier.h"
+
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "json.h"
+#include "jws.h"
+#include "token_cache.h"
+
+struct oc_verifier {
+    const oc_config_t *config;
+    oc_keyring_t *ring;
+    oc_token_cache_t *cache;
+    EVP_MD *sha256;
+    EVP_MD_CTX *digest_ctx;
+};
+
+oc_err_t oc_verifier_new(const oc_config_t *config, oc_keyring_log_t log, void *context,
+                         oc_verifier_t **ret_verifier, oc_diag_t *diag)
+{
+    oc_verifier_t *verifier = calloc(1, sizeof *verifier);
+    oc_err_t err = OC_E_NOMEM;
+
+    if (verifier) {
+        verifier->config = config;
+        verifier->cache = oc_token_cache_new();
+        verifier->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+        verifier->digest_ctx = EVP_MD_CTX_new();
+        ERR_clear_error();
+        if (verifier->cache && verifier->sha256 && verifier->digest_ctx)
+            err = oc_keyring_new(config, log, context, &verifier->ring, diag);
+    }
+    if (err) {
+        oc_verifier_free(verifier);
+        return oc_fail(diag, err, "out of memory");
+    }
+    *ret_verifier = verifier;
+    return OC_OK;
+}
+
+void oc_verifier_free(oc_verifier_t *verifier)
+{
+    if (!verifier)
+        return;
+    oc_keyring_free(verifier->ring);
+    oc_token_cache_free(verifier->cache);
+    EVP_MD_free(verifier->sha256);
+    EVP_MD_CTX_free(verifier->digest_ctx);
+    free(verifier);
+}
+
+bool oc_verifier_hash(oc_verifier_t *verifier, const char *token, size_t token_len,
+                      unsigned char ret_hash[static OC_TOKEN_HASH_LEN])
+{
+    unsigned len = 0;
+    bool hashed = EVP_DigestInit_ex2(verifier->digest_ctx, verifier->sha256, NULL) == 1 &&
+                  EVP_DigestUpdate(verifier->digest_ctx, token, token_len) == 1 &&
+                  EVP_DigestFinal_ex(verifier->digest_ctx, ret_hash, &len) == 1 &&
+                  len == OC_TOKEN_HASH_LEN;
+
+    ERR_clear_error();
+    return hashed;
+}
+
+/* The whole check, without the cache. */
+static oc_err_t verify(oc_verifier_t *verifier, const char *token, size_t token_len, int64_t now_s,
+                       oc_identity_t **ret_identity, oc_diag_t *diag)
+{
+    OC_CLEANUP(oc_json_decrefp) json_t *claims = NULL;
+    const oc_jws_rules_t rules = {
+        .algs = oc_keyring_algs(verifier->ring),
+        .max_bytes = (size_t)verifier->config->token_max_bytes,
+    };
+    oc_err_t err =
+        oc_jws_verify(&rules, oc_keyring_keys(verifier->ring), token, token_len, &claims, diag);
+
+    if (err == OC_E_KEY_UNKNOWN)
+        oc_keyring_miss(verifier->ring, now_s);
+    if (err)
+        return err;
+    return oc_identity_from_claims(&verifier->config->claim_rules, claims, now_s, ret_identity,
+                                   diag);
+}
+
+oc_err_t oc_verifier_identify(oc_verifier_t *verifier, const char *token, size_t token_len,
+                              const unsigned char hash[static OC_TOKEN_HASH_LEN], int64_t now_s,
+                              oc_identity_t **ret_identity, oc_diag_t *diag)
+{
+    oc_identity_t *cached;
+    oc_identity_t *identity = NULL;
+    oc_err_t err;
+
+    oc_verifier_poll(verifier);
+    cached = oc_token_cache_get(verifier->cache, hash);
+    if (cached) {
+        err = oc_identity_check_times(cached, now_s, diag);
+        if (!err)
+            *ret_identity = oc_identity_ref(cached);
+        return err;
+    }
+    err = verify(verifier, token, token_len, now_s, &identity, diag);
+    if (err)
+        return err;
+    oc_token_cache_put(verifier->cache, hash, identity);
+    *ret_identity = identity;
+    return OC_OK;
+}
+
+oc_err_t oc_verifier_reload(oc_verifier_t *verifier, oc_diag_t *diag)
+{
+    oc_err_t err = oc_keyring_reload(verifier->ring, diag);
+
+    if (!err)
+        oc_token_cache_clear(verifier->cache);
+    return err;
+}
+
+void oc_verifier_poll(oc_verifier_t *verifier)
+{
+    if (oc_keyring_poll(verifier->ring))
+        oc_token_cache_clear(verifier->cache);
+}
+
+size_t oc_verifier_key_count(const oc_verifier_t *verifier)
+{
+    return oc_keyring_keys(verifier->ring)->count;
+}
