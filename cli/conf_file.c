@@ -117,6 +117,19 @@ static int compare_names(const struct dirent **a, const struct dirent **b)
     return *one - *two;
 }
 
+static oc_err_t read_included(reader_t *reader, const char *directory, const char *name,
+                              oc_diag_t *diag)
+{
+    char *file = NULL;
+    oc_err_t err;
+
+    if (asprintf(&file, "%s/%s", directory, name) < 0)
+        return nomem(diag);
+    err = read_file(reader, file, diag);
+    free(file);
+    return err;
+}
+
 static oc_err_t read_directory(reader_t *reader, const char *path, const cli_place_t *place,
                                oc_diag_t *diag)
 {
@@ -133,14 +146,8 @@ static oc_err_t read_directory(reader_t *reader, const char *path, const cli_pla
     }
     reader->in_include = true;
     for (int i = 0; i < count; i++) {
-        OC_CLEANUP(oc_freep) char *file = NULL;
-
-        if (!err && asprintf(&file, "%s/%s", path, entries[i]->d_name) < 0) {
-            file = NULL;
-            err = nomem(diag);
-        }
         if (!err)
-            err = read_file(reader, file, diag);
+            err = read_included(reader, path, entries[i]->d_name, diag);
         free(entries[i]);
     }
     free(entries);

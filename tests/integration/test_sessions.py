@@ -513,4 +513,4 @@ def test_reconnect_with_the_same_token_after_sighup(per_listener, make_broker, t
         broker.wait_gone("again", mark)
         # Without another connection in between, which could get that memory.
         broker.process.send_signal(signal.SIGHUP)
-        broker.wait_log(r"orgcast: \d+ keys read again", mark)
+        broker.wait_log(r"orgcast: keys read again", mark)

@@ -96,13 +96,12 @@ static const char *kids(void)
 {
     static char text[512];
     const oc_keyset_t *keys = oc_keyring_keys(ring);
+    size_t used = 0;
 
     text[0] = '\0';
-    for (size_t i = 0; i < keys->count; i++) {
-        if (i > 0)
-            strcat(text, " ");
-        strcat(text, keys->keys[i]->kid ? keys->keys[i]->kid : "-");
-    }
+    for (size_t i = 0; i < keys->count && used < sizeof text; i++)
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", i > 0 ? " " : "",
+                                 keys->keys[i]->kid ? keys->keys[i]->kid : "-");
     return text;
 }
 
