@@ -173,7 +173,7 @@ static void print_text(const struct cli_receipt *receipt)
             "; does the token hold the scope to publish, and this organization? The broker's log "
             "line has the reason");
     if (receipt->status == ORGCAST_DELIVERY_DROPPED)
-        printf(": the broker did not answer");
+        printf(": not acknowledged");
     putchar('\n');
 }
 

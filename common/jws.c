@@ -109,7 +109,9 @@ static oc_err_t read_header(const oc_jws_rules_t *rules, oc_jws_t *jws, oc_diag_
     if (alg == OC_ALG_NONE)
         return oc_fail(diag, OC_E_ALG_NOT_ALLOWED, "the header's alg is none that is known");
     if (!(rules->algs & OC_ALG_BIT(alg)))
-        return oc_fail(diag, OC_E_ALG_NOT_ALLOWED, "%s is not in the allow-list", oc_alg_name(alg));
+        return oc_fail(diag, OC_E_ALG_NOT_ALLOWED,
+                       "%s is not in jwt_algorithms or, without that, fits no key",
+                       oc_alg_name(alg));
     jws->alg = alg;
     jws->kid = json_string_value(kid);
     return OC_OK;
