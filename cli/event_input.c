@@ -8,6 +8,7 @@
 
 #include "json.h"
 #include "mem.h"
+#include "utf8.h"
 
 #define COUNT(table) (sizeof(table) / sizeof(table)[0])
 
@@ -183,12 +184,14 @@ static bool take_fields(json_t *object, const target_t *target,
 
     json_object_foreach(object, name, value)
     {
+        char quoted[64];
         size_t i = 0;
 
         while (i < target->fields_count && strcmp(target->fields[i].name, name) != 0)
             i++;
         if (i == target->fields_count && (!target->skip || strcmp(name, target->skip) != 0))
-            return fault(ret_fault, target->prefix, name, "is no field of this event");
+            return fault(ret_fault, target->prefix, oc_utf8_quote(name, quoted, sizeof quoted),
+                         "is no field of this event");
     }
     for (size_t i = 0; i < target->fields_count; i++) {
         const field_t *field = &target->fields[i];

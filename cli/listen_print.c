@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "json.h"
 #include "mem.h"
@@ -73,8 +74,11 @@ bool cli_listen_print(const void *payload, size_t payload_len, bool json)
         print_text(event, data);
         return true;
     }
-    /* The bytes as they came, unless they are more than one line. */
-    if (memchr(payload, '\n', payload_len) || memchr(payload, '\r', payload_len))
+    /* The bytes as they came, unless they are more than one line; to a terminal nothing but ASCII, which
+     * an event cannot steer it with. */
+    if (isatty(STDOUT_FILENO))
+        (void)json_dumpf(event, stdout, JSON_COMPACT | JSON_ENSURE_ASCII);
+    else if (memchr(payload, '\n', payload_len) || memchr(payload, '\r', payload_len))
         (void)json_dumpf(event, stdout, JSON_COMPACT);
     else
         (void)fwrite(payload, 1, payload_len, stdout);

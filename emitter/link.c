@@ -125,7 +125,8 @@ static void on_log(struct mosquitto *client, void *context, int level, const cha
 
     (void)client;
     if (level == MOSQ_LOG_ERR && !*link->cause)
-        (void)snprintf(link->cause, sizeof link->cause, "TLS failed: %s", message);
+        (void)snprintf(link->cause, sizeof link->cause, "%s%s", link->tls ? "TLS failed: " : "",
+                       message);
 }
 
 /* Without a callback OpenSSL asks for the passphrase on the terminal. */

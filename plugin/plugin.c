@@ -122,10 +122,11 @@ static oc_err_t check_client_id(const plugin_t *plugin, const struct mosquitto *
 {
     const char *id = mosquitto_client_id(client);
 
-    if (identity && !mosquitto_client_clean_session(client) &&
+    /* An id with a slash is somebody's: taking it would end their session, or keep them out. */
+    if (identity && (!mosquitto_client_clean_session(client) || strchr(id, '/')) &&
         !oc_identity_binds_client_id(identity, id))
         return oc_fail(diag, OC_E_CLIENT_ID_NOT_BOUND,
-                       "a persistent session needs a client id of the form %s/...",
+                       "a persistent session, or an id with a slash, needs the form %s/...",
                        identity->any_org ? "{subject}" : "{organizationId}");
     if (oc_sessions_check_id(plugin->sessions, id, identity, time_s) != OC_OK)
         return oc_fail(diag, OC_E_CLIENT_ID_IN_USE, "it is another subject's");
@@ -351,7 +352,7 @@ static void end_expired(plugin_t *plugin, int64_t time_s)
 
         if (!session)
             break;
-        if (!oc_session_end_on_expiry(session) || !oc_session_current(session))
+        if (!oc_session_end_on_expiry(session) || !oc_session_holds_id(plugin->sessions, session))
             continue;
         /* Without its Will, which it may not publish any more. */
         (void)mosquitto_kick_client_by_clientid(oc_session_client_id(session), false);

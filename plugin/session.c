@@ -27,6 +27,7 @@ struct oc_session {
     bool out_of_memory;
     bool current;
     bool lives_on; /* not connected: the broker may keep it */
+    bool service;  /* its identity serves every organization */
     bool end_on_expiry;
     /* From here on, what a delivery check reads, side by side. */
     _Alignas(CACHE_LINE) const void *client;
@@ -39,8 +40,9 @@ struct oc_session {
 
 struct oc_sessions {
     oc_client_map_t by_client;
-    oc_session_t *by_id;
-    oc_session_t **heap; /* a binary min-heap by due_s */
+    oc_session_t *by_id;         /* of identities; the current one of each client id */
+    oc_session_t *foreign_by_id; /* of other authenticators' clients, likewise */
+    oc_session_t **heap;         /* a binary min-heap by due_s */
     size_t heap_count;
     size_t heap_size;
 };
@@ -129,10 +131,20 @@ static oc_session_t *find_client(const oc_sessions_t *sessions, const void *clie
     return oc_client_map_get(&sessions->by_client, client);
 }
 
+static void release_id(oc_sessions_t *sessions, oc_session_t *session)
+{
+    if (!session->current)
+        return;
+    if (session->foreign)
+        HASH_DELETE(by_id, sessions->foreign_by_id, session);
+    else
+        HASH_DELETE(by_id, sessions->by_id, session);
+    session->current = false;
+}
+
 static void forget(oc_sessions_t *sessions, oc_session_t *session)
 {
-    if (session->current)
-        HASH_DELETE(by_id, sessions->by_id, session);
+    release_id(sessions, session);
     heap_remove(sessions, session);
     oc_client_map_remove(&sessions->by_client, session->client);
     oc_identity_unref(session->identity);
@@ -143,8 +155,7 @@ static void forget(oc_sessions_t *sessions, oc_session_t *session)
  * still come, until the next look at what is due. */
 static void supersede(oc_sessions_t *sessions, oc_session_t *session)
 {
-    HASH_DELETE(by_id, sessions->by_id, session);
-    session->current = false;
+    release_id(sessions, session);
     if (session->connected)
         return;
     heap_remove(sessions, session);
@@ -161,6 +172,7 @@ void oc_sessions_free(oc_sessions_t *sessions)
     if (!sessions)
         return;
     HASH_CLEAR(by_id, sessions->by_id);
+    HASH_CLEAR(by_id, sessions->foreign_by_id);
     while ((session = oc_client_map_next(&sessions->by_client, &cursor)) != NULL) {
         oc_identity_unref(session->identity);
         free(session);
@@ -188,17 +200,30 @@ oc_session_t *oc_sessions_find_id(const oc_sessions_t *sessions, const char *cli
     return session;
 }
 
-/* Make a session the current one of its client id. False when out of memory. */
+static oc_session_t *find_foreign(const oc_sessions_t *sessions, const char *client_id)
+{
+    oc_session_t *session = NULL;
+
+    HASH_FIND(by_id, sessions->foreign_by_id, client_id, strlen(client_id), session);
+    return session;
+}
+
+/* Make a session the current one of its client id. A foreign one may yet be refused, so that it takes
+ * nothing from a session that has an identity. False when out of memory. */
 static bool take_id(oc_sessions_t *sessions, oc_session_t *session)
 {
-    oc_session_t *older = oc_sessions_find_id(sessions, session->client_id);
+    size_t len = strlen(session->client_id);
+    oc_session_t *older = session->foreign ? find_foreign(sessions, session->client_id)
+                                           : oc_sessions_find_id(sessions, session->client_id);
 
-    if (older && session->foreign && !older->foreign && !older->connected)
-        return true;
-    if (older)
+    if (older && session->foreign)
+        release_id(sessions, older);
+    else if (older)
         supersede(sessions, older);
-    HASH_ADD_KEYPTR(by_id, sessions->by_id, session->client_id, strlen(session->client_id),
-                    session);
+    if (session->foreign)
+        HASH_ADD_KEYPTR(by_id, sessions->foreign_by_id, session->client_id, len, session);
+    else
+        HASH_ADD_KEYPTR(by_id, sessions->by_id, session->client_id, len, session);
     session->current = !session->out_of_memory;
     return session->current;
 }
@@ -242,6 +267,7 @@ oc_err_t oc_sessions_bind(oc_sessions_t *sessions, const void *client, const cha
     session->identity = identity;
     session->id_bound = traits->id_bound;
     session->end_on_expiry = traits->end_on_expiry;
+    session->service = identity->any_org;
     memcpy(session->token_hash, token_hash, OC_TOKEN_HASH_LEN);
     session->due_s = identity->deadline_s;
     heap_add(sessions, session);
@@ -298,15 +324,22 @@ oc_session_t *oc_sessions_find(const oc_sessions_t *sessions, const void *client
     return session && client_id && strcmp(session->client_id, client_id) == 0 ? session : NULL;
 }
 
+/* Whether a client may end what an offline session is kept for. */
+static bool may_take_offline(const oc_session_t *holder, const oc_identity_t *identity)
+{
+    if (!holder->lives_on || !holder->id_bound)
+        return true;
+    /* Subjects and organizations may have the same name. */
+    return identity && identity->any_org == holder->service &&
+           oc_identity_binds_client_id(identity, holder->client_id);
+}
+
 static bool may_take(const oc_session_t *holder, const oc_identity_t *identity, int64_t now_s)
 {
-    if (holder->foreign)
-        return !identity;
-    if (!holder->identity || now_s >= holder->identity->deadline_s)
-        return true;
     if (!holder->connected)
-        return !holder->lives_on || !holder->id_bound ||
-               (identity && oc_identity_binds_client_id(identity, holder->client_id));
+        return may_take_offline(holder, identity);
+    if (now_s >= holder->identity->deadline_s)
+        return true;
     return identity && strcmp(holder->identity->subject, identity->subject) == 0;
 }
 
@@ -315,7 +348,12 @@ oc_err_t oc_sessions_check_id(const oc_sessions_t *sessions, const char *client_
 {
     const oc_session_t *holder = oc_sessions_find_id(sessions, client_id);
 
-    return !holder || may_take(holder, identity, now_s) ? OC_OK : OC_E_CLIENT_ID_IN_USE;
+    if (holder && !may_take(holder, identity, now_s))
+        return OC_E_CLIENT_ID_IN_USE;
+    /* These are in the table while they are connected. */
+    if (identity && find_foreign(sessions, client_id))
+        return OC_E_CLIENT_ID_IN_USE;
+    return OC_OK;
 }
 
 oc_session_t *oc_sessions_next_expired(oc_sessions_t *sessions, int64_t now_s)
@@ -362,9 +400,9 @@ bool oc_session_connected(const oc_session_t *session)
     return session->connected;
 }
 
-bool oc_session_current(const oc_session_t *session)
+bool oc_session_holds_id(const oc_sessions_t *sessions, const oc_session_t *session)
 {
-    return session->current;
+    return session->current && !find_foreign(sessions, session->client_id);
 }
 
 bool oc_session_id_bound(const oc_session_t *session)

@@ -41,8 +41,8 @@ OC_MUST_CHECK oc_err_t oc_sessions_bind(oc_sessions_t *sessions, const void *cli
                                         const unsigned char token_hash[static OC_TOKEN_HASH_LEN],
                                         const oc_session_traits_t *traits);
 
-/* The same for a client that is left to another authenticator, which may still refuse it: so an offline
- * session keeps the id. */
+/* The same for a client that is left to another authenticator, which may still refuse it: so it takes
+ * nothing from a session with an identity. */
 OC_MUST_CHECK oc_err_t oc_sessions_bind_foreign(oc_sessions_t *sessions, const void *client,
                                                 const char *client_id);
 
@@ -65,7 +65,8 @@ oc_session_t *oc_sessions_find(const oc_sessions_t *sessions, const void *client
 oc_session_t *oc_sessions_find_id(const oc_sessions_t *sessions, const char *client_id);
 
 /* Whether a client may take the client id: OC_E_CLIENT_ID_IN_USE when a live connection of another subject
- * has it, or an offline session whose id carries an organization that is not the client's.
+ * has it, or an offline session whose id carries what is not the client's organization or, for a service,
+ * subject.
  * identity: NULL for a client of another authenticator; these are not told apart */
 OC_MUST_CHECK oc_err_t oc_sessions_check_id(const oc_sessions_t *sessions, const char *client_id,
                                             const oc_identity_t *identity, int64_t now_s);
@@ -81,8 +82,9 @@ const oc_identity_t *oc_session_identity(const oc_session_t *session);
 const char *oc_session_client_id(const oc_session_t *session);
 const unsigned char *oc_session_token_hash(const oc_session_t *session);
 bool oc_session_connected(const oc_session_t *session);
-/* False for the older of two sessions with one client id. */
-bool oc_session_current(const oc_session_t *session);
+/* True when the broker's client of this id is this session's: not for the older of two with one client id,
+ * nor beside another authenticator's client. */
+bool oc_session_holds_id(const oc_sessions_t *sessions, const oc_session_t *session);
 bool oc_session_id_bound(const oc_session_t *session);
 bool oc_session_end_on_expiry(const oc_session_t *session);
 /* A client of another authenticator. */

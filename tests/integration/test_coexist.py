@@ -182,6 +182,20 @@ def test_a_foreign_clients_id_is_its_own(version, broker, foreign, tokens, join)
     join(broker, "plant-7", tokens.member(), version).ping()
 
 
+def test_a_foreign_client_after_an_offline_session_of_its_id(broker, foreign, tokens, join):
+    """MQTT 5: an id of free form that a client of the plugin's left behind, kept for a while. Who is connected
+    with it now is not disturbed by that one."""
+    left = join(broker, "plant-8", tokens.member(), V5, props={"session_expiry": 300})
+    mark = broker.mark()
+    left.disconnect()
+    broker.wait_gone("plant-8", mark)
+    sensor = foreign("sensor", "plant-8", V5)
+    with Client(broker, V5) as thief:
+        assert thief.connect("plant-8", tokens.member()).code == refused(V5)
+    assert broker.refusal("plant-8", mark)[0] == "client_id_in_use"
+    sensor.ping()
+
+
 def test_nothing_is_queued_for_an_unbound_id(broker, foreign, tokens, join):
     """MQTT 5: a session kept under a name that is no organization's. A foreign client may resume it: what
     came in between is not there, whatever that one may read."""

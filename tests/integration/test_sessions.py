@@ -272,7 +272,7 @@ def test_no_other_organization_throws_it_away(offline, broker, backend, tokens, 
     mark = broker.mark()
     with Client(broker, version) as thief:
         assert thief.connect(client_id, tokens.member("initech", "eve")).code == refused(version)
-    assert broker.refusal(client_id, mark)[0] == "client_id_in_use"
+    assert broker.refusal(client_id, mark)[0] == "client_id_not_bound"
     back = join(broker, client_id, tokens.member(["acme", "globex"]), version, clean=False, props=KEEP)
     assert [message.topic for message in back.drain()] == sent
 
@@ -287,20 +287,54 @@ def test_no_other_organization_resumes_it(offline, broker, backend, tokens, join
     assert broker.refusal(client_id, mark)[0] == "client_id_not_bound"
 
 
-def test_a_planted_session_brings_nothing(broker, backend, tokens, join):
-    """MQTT 5: clean start, but kept afterwards, under a name of another organization. Nothing is queued
-    for it, and who resumes it gets its own organization's events alone."""
-    planted = join(broker, "globex/planted", tokens.member("acme"), V5, props=KEEP)
-    planted.subscribe(ALL, qos=1)
+@by_version
+@pytest.mark.parametrize("client_id", ["globex/reader", "glob/x", "/x", "x/", "acme /x", "ACME/x"])
+def test_an_id_with_a_slash_is_somebodys(client_id, version, broker, tokens):
+    """Whoever has it keeps its owner out, and ends what waits under it: for clean starts too."""
     mark = broker.mark()
-    planted.disconnect()
-    broker.wait_gone("globex/planted", mark)
-    publish_all(backend)
-    victim = join(broker, "globex/planted", tokens.member("globex", "grace"), V5, clean=False,
-                  props=KEEP)
-    assert victim.drain() == []
-    publish_all(backend)
-    assert victim.drain() == []
+    with Client(broker, version) as squatter:
+        answer = squatter.connect(client_id, tokens.member("acme"), props=KEEP)
+        assert answer.code == refused(version)
+    assert broker.refusal(client_id, mark)[0] == "client_id_not_bound"
+    with Client(broker, version) as own:
+        assert own.connect("acme/reader", tokens.member("acme")).code == 0
+
+
+@by_version
+def test_a_services_offline_session_is_no_organizations(version, broker, tokens, join):
+    """Where a service's subject is an organization's name, both may use its ids, but not each other's."""
+    keep = dict(clean=False, props=KEEP)
+    service = join(broker, f"namesake/{version}", tokens.service(sub="namesake"), version, **keep)
+    mark = broker.mark()
+    service.disconnect()
+    broker.wait_gone(f"namesake/{version}", mark)
+    for more in (keep, {}):
+        with Client(broker, version) as member:
+            answer = member.connect(f"namesake/{version}", tokens.member("namesake"), **more)
+            assert answer.code == refused(version)
+    back = join(broker, f"namesake/{version}", tokens.service(sub="namesake"), version, **keep)
+    assert version == V31 or back.session_present
+
+
+@by_version
+def test_an_offline_session_outlives_its_token(version, make_broker, tokens, join, secret_file):
+    """Its id stays its organization's, so that the next token finds what was queued."""
+    broker = make_broker({"jwt_secret_file": secret_file}, clock=True)
+    member = join(broker, "acme/q", tokens.member(), version, clean=False, props=KEEP)
+    member.subscribe(ALL, qos=1)
+    mark = broker.mark()
+    member.disconnect()
+    broker.wait_gone("acme/q", mark)
+    long = dict(exp=int(time.time()) + 1_000_000)
+    backend = join(broker, "backend", tokens.service(**long))
+    where, payload = event("acme")
+    backend.publish(where, payload)
+    broker.advance(100_000)
+    with Client(broker, version) as thief:
+        answer = thief.connect("acme/q", tokens.member("globex", "eve", **long))
+        assert answer.code == refused(version)
+    back = join(broker, "acme/q", tokens.member(**long), version, clean=False, props=KEEP)
+    assert [message.topic for message in back.drain()] == [where]
 
 
 def test_nothing_is_queued_for_an_unbound_id(broker, backend, tokens, join):

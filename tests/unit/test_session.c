@@ -86,7 +86,7 @@ START_TEST(a_new_session)
     ck_assert_str_eq(oc_session_client_id(session), "acme/1");
     ck_assert_int_eq(memcmp(oc_session_token_hash(session), hash, sizeof hash), 0);
     ck_assert(oc_session_connected(session));
-    ck_assert(oc_session_current(session));
+    ck_assert(oc_session_holds_id(sessions, session));
     ck_assert(oc_session_id_bound(session));
     ck_assert(!oc_session_end_on_expiry(session));
     ck_assert(!oc_session_foreign(session));
@@ -111,8 +111,8 @@ START_TEST(takeover)
     ck_assert_ptr_eq(find(1, "tab"), old);
     ck_assert_ptr_eq(find(2, "tab"), new);
     ck_assert_ptr_eq(oc_sessions_find_id(sessions, "tab"), new);
-    ck_assert(!oc_session_current(old));
-    ck_assert(oc_session_current(new));
+    ck_assert(!oc_session_holds_id(sessions, old));
+    ck_assert(oc_session_holds_id(sessions, new));
 
     oc_sessions_disconnected(sessions, &clients[1], true, 50);
     ck_assert(!oc_session_connected(old));
@@ -301,7 +301,8 @@ static const struct {
     {"of another organization", "globex/1", "bob", true, true, 50, OC_E_CLIENT_ID_IN_USE},
     {"for another authenticator's", "acme/1", NULL, true, true, 50, OC_E_CLIENT_ID_IN_USE},
     {"does not live on", "globex/1", "bob", true, false, 50, OC_OK},
-    {"after its time", "globex/1", "bob", true, true, 100, OC_OK},
+    {"after its time", "globex/1", "bob", true, true, 100, OC_E_CLIENT_ID_IN_USE},
+    {"after its time, of its organization", "acme/1", "bob", true, true, 100, OC_OK},
 };
 
 /* Whoever starts clean with the id of an offline session would throw away what is queued for it. */
@@ -333,31 +334,65 @@ START_TEST(foreign)
 }
 END_TEST
 
-/* It may yet be refused: an offline session must not suffer from that. */
+/* It may yet be refused: a session with an identity must not suffer from that. */
 START_TEST(foreign_beside_an_offline_session)
 {
     oc_session_t *session = bind_client(1, "tab", "ann", 100);
 
     oc_sessions_disconnected(sessions, &clients[1], true, 10);
     ck_assert_int_eq(oc_sessions_bind_foreign(sessions, &clients[2], "tab"), OC_OK);
-    ck_assert(oc_session_current(session));
-    ck_assert(!oc_session_current(find(2, "tab")));
+    ck_assert_ptr_eq(oc_sessions_find_id(sessions, "tab"), session);
     ck_assert_ptr_null(oc_sessions_next_expired(sessions, 99));
     ck_assert_ptr_nonnull(oc_session_identity(session));
+    /* While it is connected, the id is its own all the same. */
+    ck_assert_int_eq(check_id("tab", "ann", 50), OC_E_CLIENT_ID_IN_USE);
     oc_sessions_drop(sessions, &clients[2]);
-    ck_assert_ptr_eq(oc_sessions_find_id(sessions, "tab"), session);
+    ck_assert_int_eq(check_id("tab", "ann", 50), OC_OK);
 }
 END_TEST
 
-/* One whose time is over gives its id up, so that it is not the other that is disconnected by it. */
+/* It is not the other that is to be disconnected by the id. */
 START_TEST(foreign_after_an_expired_session)
 {
     oc_session_t *session = bind_client(1, "tab", "ann", 100);
 
     ck_assert_int_eq(oc_sessions_bind_foreign(sessions, &clients[2], "tab"), OC_OK);
-    ck_assert(!oc_session_current(session));
-    ck_assert(oc_session_current(find(2, "tab")));
     ck_assert_ptr_eq(oc_sessions_next_expired(sessions, 100), session);
+    ck_assert(!oc_session_holds_id(sessions, session));
+    oc_sessions_drop(sessions, &clients[2]);
+    ck_assert(oc_session_holds_id(sessions, session));
+}
+END_TEST
+
+/* The newest of several; each stays findable by its pointer. */
+START_TEST(foreign_takeover)
+{
+    ck_assert_int_eq(oc_sessions_bind_foreign(sessions, &clients[1], "tab"), OC_OK);
+    ck_assert_int_eq(oc_sessions_bind_foreign(sessions, &clients[2], "tab"), OC_OK);
+    oc_sessions_disconnected(sessions, &clients[1], false, 10);
+    ck_assert_ptr_null(find(1, "tab"));
+    ck_assert_int_eq(check_id("tab", "ann", 50), OC_E_CLIENT_ID_IN_USE);
+    oc_sessions_disconnected(sessions, &clients[2], false, 10);
+    ck_assert_int_eq(check_id("tab", "ann", 50), OC_OK);
+}
+END_TEST
+
+/* Subjects and organizations may have the same name: `acme` is the service's and the organization's. */
+START_TEST(a_services_offline_session)
+{
+    const oc_session_traits_t traits = {.id_bound = true};
+    oc_identity_t *service = identity_of("acme", 100);
+
+    service->any_org = true;
+    ck_assert_int_eq(oc_sessions_bind(sessions, &clients[1], "acme/q", service, hash, &traits),
+                     OC_OK);
+    oc_sessions_disconnected(sessions, &clients[1], true, 10);
+    ck_assert_int_eq(check_id("acme/q", "bob", 50), OC_E_CLIENT_ID_IN_USE);
+    ck_assert_int_eq(check_id("acme/q", "bob", 500), OC_E_CLIENT_ID_IN_USE);
+    service = identity_of("acme", 200);
+    service->any_org = true;
+    ck_assert_int_eq(oc_sessions_check_id(sessions, "acme/q", service, 50), OC_OK);
+    oc_identity_unref(service);
 }
 END_TEST
 
@@ -421,7 +456,7 @@ static void check_against_model(int64_t now_s, int operation)
                        "operation %d: client %zu, id %d", operation, c, id);
         if (m->there)
             unit_check(oc_session_connected(m->session) == m->connected &&
-                           oc_session_current(m->session) == m->current &&
+                           oc_session_holds_id(sessions, m->session) == m->current &&
                            (oc_session_identity(m->session) == NULL) == m->spent,
                        "operation %d: client %zu", operation, c);
     }
@@ -589,6 +624,8 @@ int main(void)
     tcase_add_test(tcase, foreign);
     tcase_add_test(tcase, foreign_beside_an_offline_session);
     tcase_add_test(tcase, foreign_after_an_expired_session);
+    tcase_add_test(tcase, foreign_takeover);
+    tcase_add_test(tcase, a_services_offline_session);
     tcase_add_test(tcase, freeing);
     tcase_add_test(tcase, against_a_model);
     tcase_add_test(tcase, thousands);
