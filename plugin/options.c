@@ -203,11 +203,15 @@ static oc_err_t add_public_key_file(oc_config_t *config, const option_row_t *row
 static oc_err_t add_url(oc_config_t *config, const option_row_t *row, const char *value,
                         oc_diag_t *diag)
 {
-    if (!oc_jwks_url_allowed(value))
+    if (oc_jwks_url_allowed(value))
+        return add_string(config, row, value, diag);
+    /* Whatever stands before a '@' may be a password, also where the URL is none. */
+    if (strchr(value, '@'))
         return oc_fail(diag, OC_E_CONFIG,
-                       "'%.150s' is neither an https:// URL nor http:// to a loopback address",
-                       value);
-    return add_string(config, row, value, diag);
+                       "needs an https:// URL, or http:// to a loopback address, without user and "
+                       "password");
+    return oc_fail(diag, OC_E_CONFIG,
+                   "'%.150s' is neither an https:// URL nor http:// to a loopback address", value);
 }
 
 #define FIELD(name) offsetof(oc_config_t, name)

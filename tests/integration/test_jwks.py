@@ -149,6 +149,7 @@ def test_plain_http_goes_to_no_proxy(make_broker, provide, keys, token, monkeypa
 def test_what_may_not_be_a_url(make_broker, url):
     log = make_broker({"jwks_url": url}, start=False).refused_start()
     assert "orgcast: plugin_opt_jwks_url: " in log
+    assert "user:word" not in log
 
 
 @pytest.mark.parametrize("kind", ["missing", "directory", "empty", "no PEM"])

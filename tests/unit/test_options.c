@@ -272,6 +272,33 @@ START_TEST(no_key)
 }
 END_TEST
 
+/* A refused URL is named in the log, but not with a password in it, wherever that may end. */
+START_TEST(no_password_in_a_message)
+{
+    static const char *const urls[] = {
+        "https://ada:s3cret@id.acme.example/keys", "https://ada:s3cret@id.acme.example",
+        "http://:s3cret@127.0.0.1/keys",           "https:/ada:s3cret@id.acme.example/keys",
+        "ftp://ada:s3cret@id.acme.example/keys",   "https://ada:s3cret/@id.acme.example/keys",
+        "https://ada:s3cret@id acme.example/keys", "s3cret@",
+    };
+    const oc_option_t plain = {"jwks_url", "http://id.acme.example/keys"};
+    oc_diag_t diag = {0};
+
+    for (size_t i = 0; i < COUNT(urls); i++) {
+        const oc_option_t option = {"jwks_url", urls[i]};
+
+        diag = (oc_diag_t){0};
+        ck_assert_msg(oc_option_check(&option, &diag) == OC_E_CONFIG, "'%s'", urls[i]);
+        ck_assert_msg(!strstr(diag.message, "s3cret"), "'%s'", diag.message);
+        ck_assert_msg(strstr(diag.message, "plugin_opt_jwks_url: ") && strstr(diag.message, "user"),
+                      "'%s'", diag.message);
+    }
+    diag = (oc_diag_t){0};
+    ck_assert_int_eq(oc_option_check(&plain, &diag), OC_E_CONFIG);
+    ck_assert_msg(strstr(diag.message, plain.value) != NULL, "'%s'", diag.message);
+}
+END_TEST
+
 /* Each by itself is a source of keys. */
 START_TEST(one_source_of_keys_is_enough)
 {
@@ -420,6 +447,7 @@ int main(void)
     tcase_add_test(tcase, first_error_is_told);
     tcase_add_test(tcase, so_many_times);
     tcase_add_test(tcase, no_key);
+    tcase_add_test(tcase, no_password_in_a_message);
     tcase_add_test(tcase, one_source_of_keys_is_enough);
     tcase_add_test(tcase, one_option_by_itself);
     tcase_add_test(tcase, defaults);
