@@ -10,6 +10,7 @@
 #include "file.h"
 #include "key.h"
 #include "mem.h"
+#include "pem.h"
 
 static oc_err_t add_secret(oc_keyset_t *set, const char *path, const unsigned char *secret,
                            size_t len, oc_diag_t *diag)
@@ -37,26 +38,16 @@ oc_err_t oc_keyset_add_secret_file(oc_keyset_t *set, const char *path, oc_diag_t
     return err;
 }
 
-/* Without this, OpenSSL would ask for the passphrase of an encrypted file on the terminal. */
-static int no_passphrase(char *buffer, int size, int writing, void *context)
-{
-    (void)buffer;
-    (void)size;
-    (void)writing;
-    (void)context;
-    return 0;
-}
-
 /* A PEM public key, or the public key of a PEM certificate. */
 static EVP_PKEY *read_public(const unsigned char *pem, size_t pem_len)
 {
     BIO *bio = BIO_new_mem_buf(pem, (int)pem_len);
-    EVP_PKEY *pkey = bio ? PEM_read_bio_PUBKEY(bio, NULL, no_passphrase, NULL) : NULL;
+    EVP_PKEY *pkey = bio ? PEM_read_bio_PUBKEY(bio, NULL, oc_pem_no_passphrase, NULL) : NULL;
     X509 *certificate;
 
     if (bio && !pkey) {
         (void)BIO_reset(bio);
-        certificate = PEM_read_bio_X509(bio, NULL, no_passphrase, NULL);
+        certificate = PEM_read_bio_X509(bio, NULL, oc_pem_no_passphrase, NULL);
         pkey = certificate ? X509_get_pubkey(certificate) : NULL;
         X509_free(certificate);
     }
@@ -97,7 +88,7 @@ oc_err_t oc_ca_file_check(const char *path, oc_diag_t *diag)
     if (err)
         return err == OC_E_NOMEM ? err : OC_E_CONFIG;
     bio = BIO_new_mem_buf(pem, (int)len);
-    certificate = bio ? PEM_read_bio_X509(bio, NULL, no_passphrase, NULL) : NULL;
+    certificate = bio ? PEM_read_bio_X509(bio, NULL, oc_pem_no_passphrase, NULL) : NULL;
     BIO_free(bio);
     X509_free(certificate);
     ERR_clear_error();

@@ -13,6 +13,7 @@
 #include "json.h"
 #include "key.h"
 #include "mem.h"
+#include "pem.h"
 
 #define RSA_BITS_MIN 2048
 
@@ -50,16 +51,6 @@ static void jwt_freep(jwt_t **jwt)
     jwt_free(*jwt);
 }
 
-/* Without a callback OpenSSL asks for the passphrase on the terminal. */
-static int no_passphrase(char *buffer, int size, int writing, void *context)
-{
-    (void)buffer;
-    (void)size;
-    (void)writing;
-    (void)context;
-    return -1;
-}
-
 static bool looks_like_pem(const unsigned char *key, size_t key_len)
 {
     static const char begin[] = "-----BEGIN ";
@@ -91,7 +82,7 @@ static oc_err_t check_private_key(const char *alg, const struct signer *signer,
 
     if (!bio)
         return oc_fail(diag, OC_E_NOMEM, "out of memory while reading the key");
-    pkey = PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
+    pkey = PEM_read_bio_PrivateKey(bio, NULL, oc_pem_no_passphrase, NULL);
     if (!pkey && looks_like_pem(key, key_len))
         return oc_fail(
             diag, OC_E_CONFIG,

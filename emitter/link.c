@@ -10,6 +10,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "pem.h"
+
 #define CONTENT_TYPE "application/cloudevents+json; charset=utf-8"
 /* The plugin ignores the name and reads it from the token; some brokers want one beside a password. */
 #define USERNAME "orgcast-emitter"
@@ -129,16 +131,6 @@ static void on_log(struct mosquitto *client, void *context, int level, const cha
                        message);
 }
 
-/* Without a callback OpenSSL asks for the passphrase on the terminal. */
-static int no_passphrase(char *buffer, int size, int writing, void *context)
-{
-    (void)buffer;
-    (void)size;
-    (void)writing;
-    (void)context;
-    return 0;
-}
-
 static int set_options(oc_link_t *link, const oc_settings_t *settings, const char *token)
 {
     struct mosquitto *client = link->client;
@@ -153,7 +145,7 @@ static int set_options(oc_link_t *link, const oc_settings_t *settings, const cha
         rc = mosquitto_username_pw_set(client, USERNAME, token);
     if (rc == MOSQ_ERR_SUCCESS && settings->tls_ca_file)
         rc = mosquitto_tls_set(client, settings->tls_ca_file, NULL, settings->tls_cert_file,
-                               settings->tls_key_file, no_passphrase);
+                               settings->tls_key_file, oc_pem_no_passphrase);
     if (rc == MOSQ_ERR_SUCCESS)
         rc = mosquitto_property_add_string(&link->publish_properties, MQTT_PROP_CONTENT_TYPE,
                                            CONTENT_TYPE);

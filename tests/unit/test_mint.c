@@ -194,7 +194,8 @@ END_TEST
 enum form {
     PRIVATE,
     PUBLIC,
-    ENCRYPTED
+    ENCRYPTED,
+    ENCRYPTED_EMPTY /* under the empty passphrase, which nobody gave either */
 };
 
 static const struct {
@@ -221,6 +222,7 @@ static const struct {
     {"PEM for HS256", "HS256", &rsa_2048, 0, PUBLIC, OC_E_ALG_NOT_ALLOWED, "is PEM"},
     {"public for RS256", "RS256", &rsa_2048, 0, PUBLIC, OC_E_CONFIG, "no private key"},
     {"encrypted for ES256", "ES256", &p256, 0, ENCRYPTED, OC_E_CONFIG, "encrypted"},
+    {"encrypted by nothing", "ES256", &p256, 0, ENCRYPTED_EMPTY, OC_E_CONFIG, "encrypted"},
     {"secret for RS256", "RS256", NULL, 64, PRIVATE, OC_E_CONFIG, "not PEM"},
     {"lower case", "hs256", NULL, 64, PRIVATE, OC_E_ALG_NOT_ALLOWED, "HS256, HS384"},
     {"none", "none", NULL, 64, PRIVATE, OC_E_ALG_NOT_ALLOWED, "HS256, HS384"},
@@ -233,9 +235,10 @@ START_TEST(unfit_keys_are_refused)
 {
     EVP_PKEY *pkey = bad_key[_i].pkey ? *bad_key[_i].pkey : NULL;
     enum form form = bad_key[_i].form;
+    const char *passphrase = form == ENCRYPTED ? "swordfish" : form == ENCRYPTED_EMPTY ? "" : NULL;
     OC_CLEANUP(oc_freep)
-    char *key = pkey ? to_pem(pkey, form == PUBLIC, form == ENCRYPTED ? "swordfish" : NULL)
-                     : strndup(secret, bad_key[_i].bytes);
+    char *key =
+        pkey ? to_pem(pkey, form == PUBLIC, passphrase) : strndup(secret, bad_key[_i].bytes);
     char *token = NULL;
     oc_diag_t diag = {0};
     oc_err_t err = oc_mint_token(bad_key[_i].alg, NULL, (unsigned char *)key, strlen(key), CLAIMS,
