@@ -55,6 +55,10 @@ oc_err_t oc_jwks_cache_load(const char *path, const char *url, char **ret_json, 
     return OC_OK;
 }
 
+/* The new file's name is always the same, so that what a killed broker left there is used up and does not
+ * pile up. It is made anew each time: a link is not followed, and whoever has an old one open cannot write
+ * into the new one.
+ * @locks writer_lock */
 static oc_err_t replace_file(const char *path, const char *text, oc_diag_t *diag)
 {
     OC_CLEANUP(oc_freep) char *temporary = NULL;
@@ -62,14 +66,15 @@ static oc_err_t replace_file(const char *path, const char *text, oc_diag_t *diag
     bool written;
     int fd;
 
-    if (asprintf(&temporary, "%s.XXXXXX", path) < 0) {
+    if (asprintf(&temporary, "%s.new", path) < 0) {
         temporary = NULL;
         return oc_fail(diag, OC_E_NOMEM, "out of memory");
     }
-    fd = mkostemp(temporary, O_CLOEXEC);
+    (void)unlink(temporary);
+    fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640);
     if (fd < 0)
-        return oc_fail(diag, OC_E_IO, "'%s': %s", path, strerror(errno));
-    written = fchmod(fd, 0640) == 0;
+        return oc_fail(diag, OC_E_IO, "'%s': cannot make its .new: %s", path, strerror(errno));
+    written = fchmod(fd, 0640) == 0; /* whatever the umask */
     while (written && len > 0) {
         ssize_t put = write(fd, text, len);
 
@@ -91,6 +96,7 @@ static oc_err_t replace_file(const char *path, const char *text, oc_diag_t *diag
     return OC_OK;
 }
 
+/* @locks writer_lock */
 static oc_err_t store_locked(const char *path, const char *url, const char *json, size_t json_len,
                              oc_diag_t *diag)
 {

@@ -15,7 +15,8 @@ OC_MUST_CHECK oc_err_t oc_jwks_cache_load(const char *path, const char *url, cha
                                           size_t *ret_len, oc_diag_t *diag);
 
 /* Put the set of a URL in, leaving the others. The file is replaced in one step (write, sync, rename),
- * so that a reader or a crash never meets half of one. Any thread. */
+ * so that a reader or a crash never meets half of one; until then
+ * the new one is PATH.new. Any thread of one process. */
 OC_MUST_CHECK oc_err_t oc_jwks_cache_store(const char *path, const char *url, const char *json,
                                            size_t json_len, oc_diag_t *diag);
 

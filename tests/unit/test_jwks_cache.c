@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include <dirent.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "file.h"
 #include "json.h"
@@ -114,6 +116,85 @@ START_TEST(replaced_in_one_step)
 }
 END_TEST
 
+/* What a broker that was killed while it wrote leaves behind is used up by the next write. */
+START_TEST(after_a_kill)
+{
+    static const char rest[] =
+        "{\"sets\":{\"" GLOBEX "\":" SET("long, and so longer than the next");
+    const char *path = scratch_path("cache");
+    const char *temporary = scratch_file("cache.new", rest, strlen(rest));
+    struct stat st;
+
+    ck_assert_int_eq(chmod(temporary, 0666), 0);
+    check_held(path, GLOBEX, NULL);
+    ck_assert_int_eq(store(path, ACME, SET("a")), OC_OK);
+    check_held(path, ACME, SET("a"));
+    check_held(path, GLOBEX, NULL);
+    ck_assert_uint_eq(count_files(), 1);
+    ck_assert_int_eq(stat(path, &st), 0);
+    ck_assert_uint_eq(st.st_mode & 07777, 0640);
+}
+END_TEST
+
+/* Links under that name are not followed and do not become the cache, whoever put them there. */
+START_TEST(no_link_is_followed)
+{
+    const char *path = scratch_path("cache");
+    const char *other = scratch_file("other", "untouched", 9);
+    OC_CLEANUP(oc_freep) unsigned char *bytes = NULL;
+    size_t len = 0;
+
+    ck_assert_int_eq(symlink(other, scratch_path("cache.new")), 0);
+    ck_assert_int_eq(store(path, ACME, SET("a")), OC_OK);
+    ck_assert_int_eq(link(other, scratch_path("cache.new")), 0);
+    ck_assert_int_eq(store(path, GLOBEX, SET("g")), OC_OK);
+    check_held(path, ACME, SET("a"));
+    check_held(path, GLOBEX, SET("g"));
+    ck_assert_int_eq(oc_file_read(other, 64, &bytes, &len, NULL), OC_OK);
+    ck_assert_str_eq((const char *)bytes, "untouched");
+    ck_assert_uint_eq(count_files(), 2);
+}
+END_TEST
+
+typedef struct writer {
+    pthread_t thread;
+    const char *path;
+    char url[64];
+    unsigned failed;
+} writer_t;
+
+static void *write_often(void *context)
+{
+    writer_t *writer = context;
+
+    for (int i = 0; i < 50; i++) {
+        if (oc_jwks_cache_store(writer->path, writer->url, SET("a"), strlen(SET("a")), NULL))
+            writer->failed++;
+    }
+    return NULL;
+}
+
+/* The fetch threads of several URLs share the file and the name of the new one. */
+START_TEST(writers_take_turns)
+{
+    const char *path = scratch_path("cache");
+    writer_t writers[4] = {0};
+
+    for (size_t i = 0; i < COUNT(writers); i++) {
+        writers[i].path = path;
+        (void)snprintf(writers[i].url, sizeof writers[i].url, ACME "/%zu", i);
+        ck_assert_int_eq(pthread_create(&writers[i].thread, NULL, write_often, &writers[i]), 0);
+    }
+    for (size_t i = 0; i < COUNT(writers); i++)
+        ck_assert_int_eq(pthread_join(writers[i].thread, NULL), 0);
+    for (size_t i = 0; i < COUNT(writers); i++) {
+        ck_assert_uint_eq(writers[i].failed, 0);
+        check_held(path, writers[i].url, SET("a"));
+    }
+    ck_assert_uint_eq(count_files(), 1);
+}
+END_TEST
+
 /* Whatever is there instead of a cache holds no set, and is replaced. */
 static const char *const broken[] = {
     "",
@@ -183,6 +264,9 @@ START_TEST(paths_that_do_not_work)
     ck_assert_int_eq(store(scratch_path("folder"), ACME, SET("a")), OC_E_IO);
     check_held(scratch_path("folder"), ACME, NULL);
     ck_assert_uint_eq(count_files(), 1);
+    ck_assert_int_eq(mkdir(scratch_path("cache.new"), 0700), 0);
+    ck_assert_int_eq(store(scratch_path("cache"), ACME, SET("a")), OC_E_IO);
+    ck_assert_uint_eq(count_files(), 2);
     ck_assert_int_eq(store(scratch_path("missing/cache"), ACME, SET("a")), OC_E_IO);
     (void)snprintf(path, sizeof path, "%s", scratch_path("missing/cache"));
     ck_assert_int_eq(oc_jwks_cache_store(path, ACME, SET("a"), strlen(SET("a")), &diag), OC_E_IO);
@@ -199,6 +283,9 @@ int main(void)
     tcase_add_test(tcase, sets_of_two_urls);
     tcase_add_test(tcase, one_file);
     tcase_add_test(tcase, replaced_in_one_step);
+    tcase_add_test(tcase, after_a_kill);
+    tcase_add_test(tcase, no_link_is_followed);
+    tcase_add_test(tcase, writers_take_turns);
     unit_add_table(tcase, broken_files, broken);
     tcase_add_test(tcase, too_long_a_file);
     tcase_add_test(tcase, what_is_no_set);
