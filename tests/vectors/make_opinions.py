@@ -24,6 +24,9 @@ NO_ALG = "libjwt 1.10 knows neither PS nor EdDSA"
 DECODES_ONLY = "jwt_decode() checks form and signature; what the claims say is left to the caller"
 LENIENT_BASE64 = "libjwt decodes base64 of either alphabet and skips every character that is none"
 
+LEFT_OUT = ("tokens with an empty header or claims, and an empty signature under RS256 or ES256: to decode nothing, "
+            "libjwt 1.10.2 writes a byte behind an allocation of none; test_tokens.c and signatures.json have them for us")
+
 cases = []
 
 
@@ -93,7 +96,7 @@ def signatures():
         keys = [key_for(alg)]
         bad(f"{alg}, a byte short", resigned(token(alg), lambda s: s[:-1]), keys=keys)
         bad(f"{alg}, a byte long", resigned(token(alg), lambda s: s + b"\0"), keys=keys)
-        bad(f"{alg}, none", token(alg).rpartition(".")[0] + ".", keys=keys)
+    bad("HS256, none", token("HS256").rpartition(".")[0] + ".", keys=["secret"])
     bad("ES256 as DER", resigned(token("ES256"), lambda s: signing.utils.encode_dss_signature(
         int.from_bytes(s[:32], "big"), int.from_bytes(s[32:], "big"))), keys=["p256"])
     bad("ES256, r = s = 0", resigned(token("ES256"), lambda s: bytes(64)), keys=["p256"])
@@ -179,9 +182,6 @@ def forms():
     bad("nothing", "", ours="token_missing")
     bad("one segment", head)
     bad("two segments", f"{head}.{payload}")
-    bad("no header", f".{payload}.{signature}")
-    bad("no claims", f"{head}..{signature}", ours="signature_invalid")
-    bad("periods alone", "..")
     bad("four segments", good + ".x")
     bad("four segments, the last one empty", good + ".", "ok", LENIENT_BASE64)
     bad("four segments, HS256", token("HS256") + ".x", keys=["secret"])
@@ -288,6 +288,7 @@ def main():
         "{",
         '  "note": "written by make_opinions.py; ours: ok or the reason code, libjwt: what jwt_decode() with the first'
         ' of the keys says, why: where the two disagree",',
+        f'  "left_out": {json.dumps(LEFT_OUT)},',
         '  "libjwt": "1.10.2",',
         f'  "rules": {json.dumps(RULES)},',
         '  "keys": {',
