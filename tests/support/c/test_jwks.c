@@ -51,7 +51,7 @@ static json_t *ec(EVP_PKEY *pkey)
                   {"secp256k1", "secp256k1"}};
     int coordinate = (EVP_PKEY_get_bits(pkey) + 7) / 8;
     char group[64];
-    json_t *jwk;
+    json_t *jwk = NULL;
 
     MUST(EVP_PKEY_get_group_name(pkey, group, sizeof group, NULL) == 1);
     for (size_t i = 0; i < sizeof curves / sizeof curves[0]; i++) {
@@ -60,10 +60,10 @@ static json_t *ec(EVP_PKEY *pkey)
         jwk = json_pack("{s:s, s:s}", "kty", "EC", "crv", curves[i].crv);
         set_number(jwk, "x", pkey, OSSL_PKEY_PARAM_EC_PUB_X, coordinate);
         set_number(jwk, "y", pkey, OSSL_PKEY_PARAM_EC_PUB_Y, coordinate);
-        return jwk;
+        break;
     }
-    MUST(!"a known curve");
-    return NULL;
+    MUST(jwk != NULL); /* a known curve */
+    return jwk;
 }
 
 json_t *test_jwk(enum test_key which)
