@@ -39,6 +39,8 @@ int mosquitto_callback_unregister(mosquitto_plugin_id_t *identifier, int event,
     return MOSQ_ERR_SUCCESS;
 }
 
+/* The broker's header does not say that it is a format. */
+void mosquitto_log_printf(int level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void mosquitto_log_printf(int level, const char *fmt, ...)
 {
     va_list args;
