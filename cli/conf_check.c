@@ -2,6 +2,7 @@
 /* orgcast conf check: everything about the plugin that would stop the broker, with line numbers. */
 #include <errno.h>
 #include <jansson.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -9,6 +10,7 @@
 #include "commands.h"
 #include "conf_file.h"
 #include "mem.h"
+#include "utf8.h"
 
 static const cli_use_t uses[] = {
     {CLI_OPT_JSON, false, "print each problem as an object with file, line, message"},
@@ -29,20 +31,25 @@ typedef struct report {
 static void print_problem(void *context, const cli_place_t *place, const char *message)
 {
     report_t *report = context;
+    char file[PATH_MAX];
+    char text[1024];
 
     report->problems++;
+    /* What a file holds, or is called, must not steer the terminal. */
+    (void)oc_utf8_clean(place->file, file, sizeof file);
+    (void)oc_utf8_clean(message, text, sizeof text);
     if (report->json) {
-        json_t *line = json_pack("{s:s, s:i, s:s}", "file", place->file, "line", (int)place->line,
-                                 "message", message);
+        json_t *line =
+            json_pack("{s:s, s:i, s:s}", "file", file, "line", (int)place->line, "message", text);
 
         if (line)
             (void)json_dumpf(line, stdout, JSON_COMPACT);
         (void)putchar('\n');
         json_decref(line);
     } else if (place->line > 0) {
-        printf("%s:%u: %s\n", place->file, place->line, message);
+        printf("%s:%u: %s\n", file, place->line, text);
     } else {
-        printf("%s: %s\n", place->file, message);
+        printf("%s: %s\n", file, text);
     }
 }
 
@@ -50,8 +57,10 @@ static void print_warning(void *context, const char *message)
 {
     const report_t *report = context;
 
+    char text[1024];
+
     if (!report->json)
-        printf("warning: %s\n", message);
+        printf("warning: %s\n", oc_utf8_clean(message, text, sizeof text));
 }
 
 /* The place of the option that a message of oc_config_* is about ("plugin_opt_NAME: cause"): its last

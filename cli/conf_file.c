@@ -268,6 +268,9 @@ static oc_err_t read_file(reader_t *reader, const char *path, oc_diag_t *diag)
         return err;
     reader->current = NULL;
     reader->any_plugin = false;
+    if (memchr(bytes, '\0', len))
+        reader->problem(reader->context, &place,
+                        "holds a NUL byte; what follows it is not read here");
     rest = (char *)bytes;
     while (!err && (line = strsep(&rest, "\n"))) {
         place.line++;

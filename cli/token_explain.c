@@ -48,12 +48,14 @@ static void step(report_t *report, bool good, const char *name, const char *form
 
 static void step(report_t *report, bool good, const char *name, const char *format, ...)
 {
+    char raw[1024];
     char detail[1024];
     va_list args;
 
     va_start(args, format);
-    (void)vsnprintf(detail, sizeof detail, format, args);
+    (void)vsnprintf(raw, sizeof raw, format, args);
     va_end(args);
+    (void)oc_utf8_clean(raw, detail, sizeof detail);
     if (report->json)
         (void)json_array_append_new(report->steps, json_pack("{s:s, s:b, s:s}", "step", name, "ok",
                                                              good, "detail", detail));
@@ -65,7 +67,7 @@ static void step(report_t *report, bool good, const char *name, const char *form
 static oc_err_t refuse(report_t *report, const char *name, oc_err_t err, const char *detail)
 {
     report->reason = err;
-    (void)snprintf(report->detail, sizeof report->detail, "%s", detail);
+    (void)oc_utf8_clean(detail, report->detail, sizeof report->detail);
     step(report, false, name, "%s: %s", oc_err_name(err), detail);
     return err;
 }

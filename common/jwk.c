@@ -37,8 +37,8 @@ static oc_err_t get_member(json_t *jwk, const char *name, member_t *ret, oc_diag
     return OC_OK;
 }
 
-/* Build the key, and have OpenSSL check it: a point off its curve is refused. */
-static EVP_PKEY *from_params(const char *type, OSSL_PARAM_BLD *builder)
+/* Build the key; check: have OpenSSL look whether the point is on its curve. */
+static EVP_PKEY *from_params(const char *type, OSSL_PARAM_BLD *builder, bool check_point)
 {
     OSSL_PARAM *params = OSSL_PARAM_BLD_to_param(builder);
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
@@ -48,7 +48,7 @@ static EVP_PKEY *from_params(const char *type, OSSL_PARAM_BLD *builder)
     if (params && ctx && EVP_PKEY_fromdata_init(ctx) == 1 &&
         EVP_PKEY_fromdata(ctx, &pkey, EVP_PKEY_PUBLIC_KEY, params) == 1)
         check = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL);
-    if (!check || EVP_PKEY_public_check_quick(check) != 1) {
+    if (!check || (check_point && EVP_PKEY_public_check_quick(check) != 1)) {
         EVP_PKEY_free(pkey);
         pkey = NULL;
     }
@@ -73,13 +73,16 @@ static oc_err_t read_rsa(json_t *jwk, EVP_PKEY **ret, oc_diag_t *diag)
         err = get_member(jwk, "e", &e, diag);
     if (err)
         return err;
+    /* Before OpenSSL does arithmetic with it: its own check of a modulus takes milliseconds to seconds. */
+    if (n.len > OC_RSA_MAX_BITS / 8 + 1)
+        return oc_fail(diag, OC_E_CONFIG, "is RSA of more than %d bits", OC_RSA_MAX_BITS);
     builder = OSSL_PARAM_BLD_new();
     n_number = BN_bin2bn(n.bytes, (int)n.len, NULL);
     e_number = BN_bin2bn(e.bytes, (int)e.len, NULL);
     if (builder && n_number && e_number &&
         OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_N, n_number) == 1 &&
         OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_E, e_number) == 1)
-        *ret = from_params("RSA", builder);
+        *ret = from_params("RSA", builder, false);
     OSSL_PARAM_BLD_free(builder);
     BN_free(n_number);
     BN_free(e_number);
@@ -120,7 +123,7 @@ static oc_err_t read_ec(json_t *jwk, EVP_PKEY **ret, oc_diag_t *diag)
                                             0) == 1 &&
             OSSL_PARAM_BLD_push_octet_string(builder, OSSL_PKEY_PARAM_PUB_KEY, point,
                                              1 + 2 * coordinate) == 1)
-            *ret = from_params("EC", builder);
+            *ret = from_params("EC", builder, true);
         OSSL_PARAM_BLD_free(builder);
         return OC_OK;
     }
@@ -230,6 +233,8 @@ static oc_err_t add_jwk(oc_keyset_t *set, json_t *jwk, const oc_jwks_options_t *
         return oc_fail(diag, OC_E_CONFIG, "has no 'kty'");
     if (kid && !json_is_string(kid))
         return oc_fail(diag, OC_E_CONFIG, "has a 'kid' that is no string");
+    if (kid && json_string_length(kid) > OC_KID_MAX)
+        return oc_fail(diag, OC_E_CONFIG, "has a 'kid' of more than %d bytes", OC_KID_MAX);
     if (!meant_for_jws(jwk, &allowed))
         return OC_OK;
     if (strcmp(kty, "oct") == 0)

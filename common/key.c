@@ -158,11 +158,22 @@ static oc_err_t check_kid(const oc_keyset_t *set, const oc_key_t *key, oc_diag_t
         const oc_key_t *other = set->keys[i];
         char text[80];
 
-        if (other->kid && strcmp(other->kid, key->kid) == 0 && (other->algs & key->algs))
+        if (other->kid && other->kid_hash == key->kid_hash && strcmp(other->kid, key->kid) == 0 &&
+            (other->algs & key->algs))
             return oc_fail(diag, OC_E_CONFIG, "two keys have the key id '%s'",
                            oc_utf8_quote(key->kid, text, sizeof text));
     }
     return OC_OK;
+}
+
+/* FNV-1a */
+static unsigned hash_kid(const char *kid)
+{
+    unsigned hash = 2166136261U;
+
+    for (; *kid; kid++)
+        hash = (hash ^ (unsigned char)*kid) * 16777619U;
+    return hash;
 }
 
 /* A key with its names, which the caller completes. */
@@ -175,6 +186,7 @@ static oc_key_t *key_new(const char *kid, const char *source)
     key->references = 1;
     key->source = strdup(source);
     key->kid = kid ? strdup(kid) : NULL;
+    key->kid_hash = kid ? hash_kid(kid) : 0;
     if (!key->source || (kid && !key->kid)) {
         key_unref(key);
         return NULL;
@@ -190,16 +202,25 @@ static oc_err_t check_rsa(const oc_key_t *key, oc_diag_t *diag)
     BIGNUM *e = NULL;
     bool good;
 
-    if (bits < 2048)
-        return oc_fail(diag, OC_E_CONFIG, "'%s': RSA of %d bits; at least 2048 are needed",
-                       key->source, bits);
-    if (EVP_PKEY_get_bn_param(key->pkey, OSSL_PKEY_PARAM_RSA_E, &e) != 1)
+    BIGNUM *n = NULL;
+
+    if (bits < 2048 || bits > OC_RSA_MAX_BITS)
+        return oc_fail(diag, OC_E_CONFIG,
+                       "'%s': RSA of %d bits; at least 2048 are needed, at most %d taken",
+                       key->source, bits, OC_RSA_MAX_BITS);
+    if (EVP_PKEY_get_bn_param(key->pkey, OSSL_PKEY_PARAM_RSA_N, &n) != 1 ||
+        EVP_PKEY_get_bn_param(key->pkey, OSSL_PKEY_PARAM_RSA_E, &e) != 1) {
+        BN_free(n);
         return nomem(diag, key->source);
-    good = BN_is_odd(e) && !BN_is_one(e) && BN_num_bits(e) <= 64;
+    }
+    good = BN_is_odd(n) && BN_is_odd(e) && !BN_is_one(e) && BN_num_bits(e) <= 64;
+    BN_free(n);
     BN_free(e);
     return good ? OC_OK
                 : oc_fail(diag, OC_E_CONFIG,
-                          "'%s': RSA with an exponent that is even, 1 or longer than 64 bits",
+                          "'%s': RSA with an even modulus, or an exponent that is even, 1 or "
+                          "longer than "
+                          "64 bits",
                           key->source);
 }
 

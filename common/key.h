@@ -48,12 +48,16 @@ size_t oc_alg_secret_min(oc_alg_t alg);
 #define OC_KEY_FILE_MAX ((size_t)64 * 1024)
 #define OC_CA_FILE_MAX ((size_t)4 * 1024 * 1024) /* the bundle of a whole system is 250 kB */
 #define OC_KEYS_MAX 256                          /* of one set */
+#define OC_KID_MAX 256
+/* A longer modulus makes each check of a signature cost milliseconds. */
+#define OC_RSA_MAX_BITS 8192
 
 #define OC_DIGESTS 3 /* SHA-256, SHA-384, SHA-512 */
 
 typedef struct oc_key {
     unsigned references;
     char *kid;         /* NULL: bound to no key id */
+    unsigned kid_hash; /* tells most others apart without a comparison */
     char *source;      /* the file's path, for messages */
     oc_alg_set_t algs; /* what the key's type, curve or length allows */
     EVP_PKEY *pkey;    /* NULL for an HMAC secret */

@@ -70,7 +70,7 @@ bool oc_utf8_no_space(const char *text, size_t len)
     return check(text, len, false);
 }
 
-char *oc_utf8_quote(const char *text, char *out, size_t out_cap)
+static char *escape(const char *text, const char *also, char *out, size_t out_cap)
 {
     static const char hex[] = "0123456789abcdef";
     const unsigned char *bytes = (const unsigned char *)text;
@@ -80,8 +80,8 @@ char *oc_utf8_quote(const char *text, char *out, size_t out_cap)
 
     for (size_t i = 0; i < len;) {
         size_t n = decode(bytes + i, len - i, &code);
-        bool plain = n > 0 && !is_control(code) && !is_noncharacter(code) && code != '\'' &&
-                     code != '\\' && (code < 0x80 || !is_space(code));
+        bool plain = n > 0 && !is_control(code) && !is_noncharacter(code) &&
+                     !(code < 0x80 && strchr(also, (int)code)) && (code < 0x80 || !is_space(code));
         size_t needed = plain ? n : 4;
 
         /* Room for "..." and the NUL stays free. */
@@ -104,4 +104,14 @@ char *oc_utf8_quote(const char *text, char *out, size_t out_cap)
     }
     out[used] = '\0';
     return out;
+}
+
+char *oc_utf8_quote(const char *text, char *out, size_t out_cap)
+{
+    return escape(text, "'\\", out, out_cap);
+}
+
+char *oc_utf8_clean(const char *text, char *out, size_t out_cap)
+{
+    return escape(text, "", out, out_cap);
 }

@@ -17,4 +17,7 @@ bool oc_utf8_no_space(const char *text, size_t len);
  * out_cap: at least 8. */
 char *oc_utf8_quote(const char *text, char *out, size_t out_cap);
 
+/* The same for a whole message: quotes and backslashes stay. */
+char *oc_utf8_clean(const char *text, char *out, size_t out_cap);
+
 #endif

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <libgen.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 #include "file.h"
 #include "json.h"
 #include "jwk.h"
+#include "jwks_url.h"
 #include "mem.h"
 
 /* Of all sets together. */
@@ -21,6 +23,28 @@
 
 /* The sets are read, changed and written back by one fetch thread at a time. */
 static pthread_mutex_t writer_lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* Who can write the file can make the broker accept tokens: so it must be root's, the broker's or its
+ * folder's owner's, and nobody else may write it. */
+static bool is_trusted(const char *path, oc_diag_t *diag)
+{
+    OC_CLEANUP(oc_freep) char *folder = strdup(path);
+    struct stat file;
+    struct stat above;
+
+    if (!folder || lstat(path, &file) != 0)
+        return true; /* reading it says what is wrong */
+    if (stat(dirname(folder), &above) == 0 &&
+        (file.st_uid == 0 || file.st_uid == geteuid() || file.st_uid == above.st_uid) &&
+        (file.st_mode & (S_IWGRP | S_IWOTH)) == 0 && S_ISREG(file.st_mode))
+        return true;
+    (void)oc_fail(
+        diag, OC_E_IO,
+        "'%.150s' is not trusted: it must be a file of root's or the broker's user's that "
+        "nobody else may write",
+        path);
+    return false;
+}
 
 /* The object of all sets: a new reference, or NULL. */
 static json_t *read_sets(const char *path, oc_diag_t *diag)
@@ -31,7 +55,7 @@ static json_t *read_sets(const char *path, oc_diag_t *diag)
     oc_diag_t cause = {0};
     json_t *sets;
 
-    if (oc_file_read(path, CACHE_MAX_BYTES, &bytes, &len, diag) != OC_OK)
+    if (!is_trusted(path, diag) || oc_file_read(path, CACHE_MAX_BYTES, &bytes, &len, diag) != OC_OK)
         return NULL;
     if (oc_json_load((const char *)bytes, len, &document, &cause) != OC_OK) {
         (void)oc_fail(diag, OC_E_IO, "'%.150s' is %s", path, cause.message);
@@ -47,9 +71,11 @@ oc_err_t oc_jwks_cache_load(const char *path, const char *url, char **ret_json, 
     OC_CLEANUP(oc_json_decrefp) json_t *sets = read_sets(path, diag);
     json_t *set = json_object_get(sets, url);
     char *json = set ? json_dumps(set, JSON_COMPACT) : NULL;
+    char shown[OC_JWKS_URL_SHOWN_MAX];
 
     if (!json)
-        return oc_fail(diag, OC_E_IO, "'%s' holds no set of %.150s", path, url);
+        return oc_fail(diag, OC_E_IO, "'%s' holds no set of %s", path,
+                       oc_jwks_url_shown(url, shown));
     *ret_json = json;
     *ret_len = strlen(json);
     return OC_OK;

@@ -102,7 +102,7 @@ static CURL *make_transfer(const oc_fetch_options_t *options, const char *url, b
 {
     CURL *easy = curl_easy_init();
     /* Plain HTTP is for this machine, so it is never sent to another one. */
-    const char *no_proxy = strncasecmp(url, "http:", 5) == 0 ? "*" : "localhost,127.0.0.1,::1";
+    bool no_proxy = strncasecmp(url, "http:", 5) == 0;
 
     if (!easy)
         return NULL;
@@ -114,7 +114,7 @@ static CURL *make_transfer(const oc_fetch_options_t *options, const char *url, b
         curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS) != CURLE_OK ||
         curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, TRANSFER_TIMEOUT_MS) != CURLE_OK ||
         curl_easy_setopt(easy, CURLOPT_MAXFILESIZE, (long)OC_JWKS_MAX_BYTES) != CURLE_OK ||
-        curl_easy_setopt(easy, CURLOPT_NOPROXY, no_proxy) != CURLE_OK ||
+        (no_proxy && curl_easy_setopt(easy, CURLOPT_NOPROXY, "*") != CURLE_OK) ||
         curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, cause) != CURLE_OK ||
         curl_easy_setopt(easy, CURLOPT_USERAGENT, "orgcast") != CURLE_OK ||
         curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body) != CURLE_OK ||
@@ -248,7 +248,9 @@ static void keep_document(oc_fetch_t *fetch)
 /* Make keys of a document that differs from the last one, hand them over and remember it. */
 static oc_err_t take_document(oc_fetch_t *fetch, body_t *body, oc_diag_t *diag)
 {
-    const oc_jwks_options_t options = {fetch->options.url, false, say_skipped, fetch};
+    char shown[OC_JWKS_URL_SHOWN_MAX];
+    const oc_jwks_options_t options = {oc_jwks_url_shown(fetch->options.url, shown), false,
+                                       say_skipped, fetch};
     oc_keyset_t keys = {0};
     oc_err_t err;
 
@@ -300,18 +302,20 @@ static void *run(void *context)
 
     while (!atomic_load(&fetch->stopping)) {
         char line[OC_FETCH_MESSAGE_MAX];
+        char shown[OC_JWKS_URL_SHOWN_MAX];
         oc_diag_t diag = {0};
         oc_err_t err = fetch_once(fetch, &diag);
         int64_t pause_s = fetch->options.refresh_s;
 
         if (atomic_load(&fetch->stopping))
             break;
+        (void)oc_jwks_url_shown(fetch->options.url, shown);
         if (err) {
             (void)snprintf(line, sizeof line, "jwks_url %.150s: %.250s; the last good set stays",
-                           fetch->options.url, diag.message);
+                           shown, diag.message);
             pause_s = pause_s < RETRY_S ? pause_s : RETRY_S;
         } else {
-            (void)snprintf(line, sizeof line, "jwks_url %.150s: fetched", fetch->options.url);
+            (void)snprintf(line, sizeof line, "jwks_url %.150s: fetched", shown);
         }
         /* Every failure, and the first success after one. */
         if (err || failing)

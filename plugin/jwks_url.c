@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <curl/curl.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -69,4 +70,10 @@ bool oc_jwks_url_same_origin(const char *a, const char *b)
     origin_done(&one);
     origin_done(&two);
     return same;
+}
+
+char *oc_jwks_url_shown(const char *url, char out[static OC_JWKS_URL_SHOWN_MAX])
+{
+    (void)snprintf(out, OC_JWKS_URL_SHOWN_MAX, "%.*s", (int)strcspn(url, "?#"), url);
+    return out;
 }

@@ -7,6 +7,7 @@
 #include "jwk.h"
 #include "jwks_cache.h"
 #include "jwks_fetch.h"
+#include "jwks_url.h"
 #include "mem.h"
 
 #define SECRET_ALGS (OC_ALG_BIT(OC_ALG_HS256) | OC_ALG_BIT(OC_ALG_HS384) | OC_ALG_BIT(OC_ALG_HS512))
@@ -52,11 +53,12 @@ static oc_err_t gather(oc_keyring_t *ring, oc_diag_t *diag)
 static void load_cached(oc_keyring_t *ring, size_t index)
 {
     OC_CLEANUP(oc_freep) char *json = NULL;
-    const oc_jwks_options_t options = {ring->config->jwks_urls.items[index], false, warn, ring};
+    const char *url = ring->config->jwks_urls.items[index];
+    char shown[OC_JWKS_URL_SHOWN_MAX];
+    const oc_jwks_options_t options = {oc_jwks_url_shown(url, shown), false, warn, ring};
     size_t len = 0;
     oc_diag_t diag = {0};
-    oc_err_t err =
-        oc_jwks_cache_load(ring->config->jwks_cache_file, options.source, &json, &len, &diag);
+    oc_err_t err = oc_jwks_cache_load(ring->config->jwks_cache_file, url, &json, &len, &diag);
 
     if (!err)
         err = oc_keyset_add_jwks(&ring->urls[index].keys, json, len, &options, &diag);

@@ -10,6 +10,8 @@
 #include "jws.h"
 #include "token_cache.h"
 
+#define CACHED_ORGS_MAX 8
+
 struct oc_verifier {
     const oc_config_t *config;
     oc_keyring_t *ring;
@@ -104,7 +106,9 @@ oc_err_t oc_verifier_identify(oc_verifier_t *verifier, const char *token, size_t
     err = verify(verifier, token, token_len, now_s, &identity, diag);
     if (err)
         return err;
-    oc_token_cache_put(verifier->cache, hash, identity);
+    /* Large ones are rare, and would let a few thousand tokens hold much memory. */
+    if (identity->org_count <= CACHED_ORGS_MAX)
+        oc_token_cache_put(verifier->cache, hash, identity);
     *ret_identity = identity;
     return OC_OK;
 }

@@ -40,6 +40,7 @@ int mosquitto_callback_unregister(mosquitto_plugin_id_t *identifier, int event,
 }
 
 /* The broker's header does not say that it is a format. */
+/* NOLINTNEXTLINE(readability-redundant-declaration) */
 void mosquitto_log_printf(int level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void mosquitto_log_printf(int level, const char *fmt, ...)
 {

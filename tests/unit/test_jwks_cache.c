@@ -275,6 +275,32 @@ START_TEST(paths_that_do_not_work)
 }
 END_TEST
 
+/* Whoever can write the file could make the broker accept tokens. */
+START_TEST(a_file_that_others_may_write)
+{
+    const char *path = scratch_path("cache");
+    static const mode_t modes[] = {0660, 0642, 0666};
+
+    for (size_t i = 0; i < COUNT(modes); i++) {
+        ck_assert_int_eq(store(path, ACME, SET("a")), OC_OK);
+        check_held(path, ACME, SET("a"));
+        ck_assert_int_eq(chmod(path, modes[i]), 0);
+        check_held(path, ACME, NULL);
+    }
+}
+END_TEST
+
+START_TEST(a_link_to_a_file)
+{
+    const char *path = scratch_path("cache");
+    const char *other = scratch_path("other");
+
+    ck_assert_int_eq(store(other, ACME, SET("a")), OC_OK);
+    ck_assert_int_eq(symlink(other, path), 0);
+    check_held(path, ACME, NULL);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tcase = tcase_create("jwks_cache");
@@ -286,6 +312,8 @@ int main(void)
     tcase_add_test(tcase, after_a_kill);
     tcase_add_test(tcase, no_link_is_followed);
     tcase_add_test(tcase, writers_take_turns);
+    tcase_add_test(tcase, a_file_that_others_may_write);
+    tcase_add_test(tcase, a_link_to_a_file);
     unit_add_table(tcase, broken_files, broken);
     tcase_add_test(tcase, too_long_a_file);
     tcase_add_test(tcase, what_is_no_set);

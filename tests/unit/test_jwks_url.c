@@ -99,11 +99,29 @@ START_TEST(same_origins)
 }
 END_TEST
 
+static const struct {
+    const char *url, *shown;
+} shown_urls[] = {
+    {"https://id.acme.example/keys", "https://id.acme.example/keys"},
+    {"https://id.acme.example/keys?apikey=secret", "https://id.acme.example/keys"},
+    {"https://id.acme.example/keys#secret", "https://id.acme.example/keys"},
+    {"https://id.acme.example?a=b/c", "https://id.acme.example"},
+};
+
+START_TEST(shown)
+{
+    char out[OC_JWKS_URL_SHOWN_MAX];
+
+    ck_assert_str_eq(oc_jwks_url_shown(shown_urls[_i].url, out), shown_urls[_i].shown);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tcase = tcase_create("jwks_url");
 
     unit_add_table(tcase, allowed_urls, urls);
     unit_add_table(tcase, same_origins, pairs);
+    unit_add_table(tcase, shown, shown_urls);
     return unit_run("jwks_url", tcase);
 }
