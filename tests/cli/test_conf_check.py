@@ -43,7 +43,7 @@ CASES = [
     Case("white space behind a number", conf(SECRET, "plugin_opt_jwt_leeway 5 "),
          (("main", 6, "jwt_leeway: '5 ' is not a number"),)),
     Case("white space behind a path", conf(SECRET + "\t"),
-         (("main", 5, "jwt_secret_file: '.*/secret\t': No such file"),)),
+         (("main", 5, r"jwt_secret_file: '.*/secret\\x09': No such file"),)),
     Case("white space behind the plugin", conf("plugin {plugin}  ", SECRET, plugin=False),
          (("main", 4, "plugin '.*  ': No such file"),), starts=mosquitto_version() < (2, 1)),
     Case("lines that end as elsewhere", conf(SECRET).replace("\n", "\r\n")),
