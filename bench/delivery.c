@@ -47,7 +47,7 @@ void *realloc(void *ptr, size_t size)
 }
 
 /* Sessions an organization. */
-#define SUBSCRIBERS 100
+#define SUBSCRIBERS ((size_t)100)
 
 typedef struct load {
     struct mosquitto *clients;
@@ -99,7 +99,7 @@ static void match_only(void *context, size_t iterations)
     }
 }
 
-static void die(const char *what)
+static _Noreturn void die(const char *what)
 {
     (void)fprintf(stderr, "delivery: %s\n", what);
     exit(1);
