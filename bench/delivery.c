@@ -138,7 +138,7 @@ int main(int argc, char **argv)
     int fd = mkstemp(secret_path);
     size_t before;
 
-    if (argc < 2 || sessions < 2 * SUBSCRIBERS)
+    if (argc < 2 || load.organizations < 2)
         die("usage: delivery PLUGIN [SESSIONS]");
     if (fd < 0 || write(fd, SECRET, strlen(SECRET)) != (ssize_t)strlen(SECRET))
         die("cannot write a key file");
