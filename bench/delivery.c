@@ -160,8 +160,7 @@ int main(int argc, char **argv)
 
         if (subscriber == 0)
             organization = (size_t)random() % load.organizations;
-        load.order[i] =
-            (uint32_t)((subscriber * load.organizations + organization) % load.sessions);
+        load.order[i] = (uint32_t)(subscriber * load.organizations + organization);
     }
 
     bench_subject_t subjects[] = {
