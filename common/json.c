@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "json.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,13 +10,47 @@ static json_free_t inner_free;
 static unsigned guards;
 static _Thread_local bool allocation_failed;
 
+/* jansson reads a string or number into a buffer that doubles, and goes on when it cannot grow: then it
+ * misses the end of the string and reads behind the buffer. So a parse has a reserve that such a request
+ * falls back to. Others may be of such a size too: of what they can come to, with the buffer, for each
+ * byte of JSON (pointers to members most of all) the reserve is more. Any other failure ends the parse. */
+#define RESERVE_PER_BYTE 32
+#define RESERVE_LEAST 4096
+
+static _Thread_local struct {
+    char *bytes;
+    size_t size, used;
+} reserve;
+
+static void *take_reserve(size_t size)
+{
+    void *memory = reserve.bytes + reserve.used;
+
+    if (size < 2 * sizeof(void *))
+        size = 2 * sizeof(void *);
+    if ((size & (size - 1)) != 0 || size > reserve.size - reserve.used)
+        return NULL;
+    reserve.used += size;
+    return memory;
+}
+
 static void *guarded_malloc(size_t size)
 {
     void *memory = inner_malloc(size);
 
-    if (!memory)
-        allocation_failed = true;
-    return memory;
+    if (memory)
+        return memory;
+    allocation_failed = true;
+    return reserve.bytes ? take_reserve(size) : NULL;
+}
+
+static void guarded_free(void *memory)
+{
+    uintptr_t at = (uintptr_t)memory;
+    uintptr_t start = (uintptr_t)reserve.bytes;
+
+    if (!reserve.bytes || at < start || at >= start + reserve.size)
+        inner_free(memory);
 }
 
 void oc_json_guard_install(void)
@@ -23,7 +58,7 @@ void oc_json_guard_install(void)
     if (guards++ > 0)
         return;
     json_get_alloc_funcs(&inner_malloc, &inner_free);
-    json_set_alloc_funcs(guarded_malloc, inner_free);
+    json_set_alloc_funcs(guarded_malloc, guarded_free);
 }
 
 void oc_json_guard_remove(void)
@@ -58,6 +93,26 @@ static bool depth_within(const char *bytes, size_t len, int max_depth)
     return true;
 }
 
+static json_t *load(const char *bytes, size_t len, json_error_t *ret_error)
+{
+    json_t *json;
+
+    if (guards == 0)
+        return json_loadb(bytes, len, JSON_REJECT_DUPLICATES, ret_error);
+    reserve.size = RESERVE_LEAST + RESERVE_PER_BYTE * len;
+    reserve.used = 0;
+    reserve.bytes = malloc(reserve.size);
+    allocation_failed = !reserve.bytes;
+    json = reserve.bytes ? json_loadb(bytes, len, JSON_REJECT_DUPLICATES, ret_error) : NULL;
+    if (allocation_failed) {
+        json_decref(json);
+        json = NULL;
+    }
+    free(reserve.bytes);
+    reserve.bytes = NULL;
+    return json;
+}
+
 oc_err_t oc_json_load(const char *bytes, size_t len, json_t **ret_object, oc_diag_t *diag)
 {
     json_error_t error = {0};
@@ -66,11 +121,9 @@ oc_err_t oc_json_load(const char *bytes, size_t len, json_t **ret_object, oc_dia
     if (!depth_within(bytes, len, OC_JSON_MAX_DEPTH))
         return oc_fail(diag, OC_E_INTERNAL, "deeper than %d levels", OC_JSON_MAX_DEPTH);
     allocation_failed = false;
-    json = json_loadb(bytes, len, JSON_REJECT_DUPLICATES, &error);
-    if (allocation_failed) {
-        json_decref(json);
+    json = load(bytes, len, &error);
+    if (allocation_failed)
         return oc_fail(diag, OC_E_NOMEM, "out of memory while parsing JSON");
-    }
     if (!json) {
         if (json_error_code(&error) == json_error_out_of_memory)
             return oc_fail(diag, OC_E_NOMEM, "out of memory while parsing JSON");
@@ -83,6 +136,19 @@ oc_err_t oc_json_load(const char *bytes, size_t len, json_t **ret_object, oc_dia
     }
     *ret_object = json;
     return OC_OK;
+}
+
+char *oc_json_dump(const json_t *json)
+{
+    char *text;
+
+    allocation_failed = false;
+    text = json_dumps(json, JSON_COMPACT);
+    if (text && allocation_failed) {
+        free(text);
+        text = NULL;
+    }
+    return text;
 }
 
 bool oc_json_pointer_valid(const char *pointer)

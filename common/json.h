@@ -22,10 +22,14 @@ static inline void oc_json_decrefp(json_t **json)
 OC_MUST_CHECK oc_err_t oc_json_load(const char *bytes, size_t len, json_t **ret_object,
                                     oc_diag_t *diag);
 
-/* jansson 2.14 loses characters of a long string or number, without an error, when memory runs out while
- * it reads one. From install on, oc_json_load() notices that and returns OC_E_NOMEM. It wraps jansson's
- * allocation functions, which are the whole process's; remove restores them. Both count, and are for one
- * thread at a time. */
+/* Compact text, malloc'd for the caller; NULL when memory ran out. */
+char *oc_json_dump(const json_t *json);
+
+/* When memory runs out, jansson 2.14 goes on without an error: reading, it loses characters of a string or
+ * number, and may read behind its buffer; writing, it loses an object's keys. From install on,
+ * oc_json_load() and oc_json_dump() keep it from that, and fail. The guard wraps jansson's allocation
+ * functions, which are the whole process's; remove restores them. Both count, and are for one thread at a
+ * time. */
 void oc_json_guard_install(void);
 void oc_json_guard_remove(void);
 
