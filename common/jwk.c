@@ -37,26 +37,49 @@ static oc_err_t get_member(json_t *jwk, const char *name, member_t *ret, oc_diag
     return OC_OK;
 }
 
-/* Build the key; check: have OpenSSL look whether the point is on its curve. */
-static EVP_PKEY *from_params(const char *type, OSSL_PARAM_BLD *builder, bool check_point)
+static oc_err_t nomem(oc_diag_t *diag)
+{
+    ERR_clear_error();
+    return oc_fail(diag, OC_E_NOMEM, "out of memory");
+}
+
+/* Why OpenSSL made no key: for want of memory, or because it is none. Empties its error queue. */
+static oc_err_t no_key(const char *type, oc_diag_t *diag)
+{
+    bool out_of_memory = false;
+    unsigned long error;
+
+    while ((error = ERR_get_error()) != 0)
+        out_of_memory = out_of_memory || ERR_GET_REASON(error) == ERR_R_MALLOC_FAILURE;
+    return out_of_memory ? nomem(diag) : oc_fail(diag, OC_E_CONFIG, "is no valid %s key", type);
+}
+
+/* Build the key. check_point: have OpenSSL look whether the point is on its curve. */
+static oc_err_t from_params(const char *type, OSSL_PARAM_BLD *builder, bool check_point,
+                            EVP_PKEY **ret, oc_diag_t *diag)
 {
     OSSL_PARAM *params = OSSL_PARAM_BLD_to_param(builder);
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
     EVP_PKEY *pkey = NULL;
     EVP_PKEY_CTX *check = NULL;
+    oc_err_t err = OC_OK;
 
-    if (params && ctx && EVP_PKEY_fromdata_init(ctx) == 1 &&
-        EVP_PKEY_fromdata(ctx, &pkey, EVP_PKEY_PUBLIC_KEY, params) == 1)
-        check = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL);
-    if (!check || (check_point && EVP_PKEY_public_check_quick(check) != 1)) {
-        EVP_PKEY_free(pkey);
-        pkey = NULL;
-    }
+    if (!params || !ctx || EVP_PKEY_fromdata_init(ctx) != 1)
+        err = nomem(diag);
+    else if (EVP_PKEY_fromdata(ctx, &pkey, EVP_PKEY_PUBLIC_KEY, params) != 1)
+        err = no_key(type, diag);
+    else if (check_point && !(check = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL)))
+        err = nomem(diag);
+    else if (check_point && EVP_PKEY_public_check_quick(check) != 1)
+        err = no_key(type, diag);
     EVP_PKEY_CTX_free(check);
     EVP_PKEY_CTX_free(ctx);
     OSSL_PARAM_free(params);
-    ERR_clear_error();
-    return pkey;
+    if (err)
+        EVP_PKEY_free(pkey);
+    else
+        *ret = pkey;
+    return err;
 }
 
 /* RFC 7518 §6.3.1 */
@@ -82,11 +105,13 @@ static oc_err_t read_rsa(json_t *jwk, EVP_PKEY **ret, oc_diag_t *diag)
     if (builder && n_number && e_number &&
         OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_N, n_number) == 1 &&
         OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_E, e_number) == 1)
-        *ret = from_params("RSA", builder, false);
+        err = from_params("RSA", builder, false, ret, diag);
+    else
+        err = nomem(diag);
     OSSL_PARAM_BLD_free(builder);
     BN_free(n_number);
     BN_free(e_number);
-    return OC_OK;
+    return err;
 }
 
 /* RFC 7518 §6.2.1: the coordinates are as long as the curve's field, no more and no less. */
@@ -123,9 +148,11 @@ static oc_err_t read_ec(json_t *jwk, EVP_PKEY **ret, oc_diag_t *diag)
                                             0) == 1 &&
             OSSL_PARAM_BLD_push_octet_string(builder, OSSL_PKEY_PARAM_PUB_KEY, point,
                                              1 + 2 * coordinate) == 1)
-            *ret = from_params("EC", builder, true);
+            err = from_params("EC", builder, true, ret, diag);
+        else
+            err = nomem(diag);
         OSSL_PARAM_BLD_free(builder);
-        return OC_OK;
+        return err;
     }
     return oc_fail(diag, OC_E_CONFIG, "is on none of the curves P-256, P-384, P-521");
 }
@@ -142,8 +169,7 @@ static oc_err_t read_okp(json_t *jwk, EVP_PKEY **ret, oc_diag_t *diag)
     if (!crv || strcmp(crv, "Ed25519") != 0)
         return oc_fail(diag, OC_E_CONFIG, "is not on the curve Ed25519");
     *ret = EVP_PKEY_new_raw_public_key_ex(NULL, "ED25519", NULL, x.bytes, x.len);
-    ERR_clear_error();
-    return OC_OK;
+    return *ret ? OC_OK : no_key("OKP", diag);
 }
 
 static bool array_has(json_t *array, const char *text)
@@ -214,8 +240,6 @@ static oc_err_t add_public(oc_keyset_t *set, json_t *jwk, const char *kty, const
         err = read_okp(jwk, &pkey, diag);
     else
         err = oc_fail(diag, OC_E_CONFIG, "has a 'kty' that is none of RSA, EC, OKP, oct");
-    if (!err && !pkey)
-        err = oc_fail(diag, OC_E_CONFIG, "is no valid %s key", kty);
     if (!err)
         err = oc_keyset_add_pkey(set, pkey, kid, source, allowed, diag);
     EVP_PKEY_free(pkey);
