@@ -25,57 +25,72 @@
 static pthread_mutex_t writer_lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* Who can write the file can make the broker accept tokens: so it must be root's, the broker's or its
- * folder's owner's, and nobody else may write it. */
-static bool is_trusted(const char *path, oc_diag_t *diag)
+ * folder's owner's, and nobody else may write it. OC_OK too when there is none. */
+static oc_err_t check_trust(const char *path, oc_diag_t *diag)
 {
     OC_CLEANUP(oc_freep) char *folder = strdup(path);
     struct stat file;
     struct stat above;
 
-    if (!folder || lstat(path, &file) != 0)
-        return true; /* reading it says what is wrong */
+    if (!folder)
+        return oc_fail(diag, OC_E_NOMEM, "out of memory");
+    if (lstat(path, &file) != 0)
+        return OC_OK; /* reading it says what is wrong */
     if (stat(dirname(folder), &above) == 0 &&
         (file.st_uid == 0 || file.st_uid == geteuid() || file.st_uid == above.st_uid) &&
         (file.st_mode & (S_IWGRP | S_IWOTH)) == 0 && S_ISREG(file.st_mode))
-        return true;
-    (void)oc_fail(
+        return OC_OK;
+    return oc_fail(
         diag, OC_E_IO,
         "'%.150s' is not trusted: it must be a file of root's or the broker's user's that "
         "nobody else may write",
         path);
-    return false;
 }
 
-/* The object of all sets: a new reference, or NULL. */
-static json_t *read_sets(const char *path, oc_diag_t *diag)
+/* The object of all sets, owned by the caller. OC_E_IO when there is no file or none that holds them. */
+static oc_err_t read_sets(const char *path, json_t **ret_sets, oc_diag_t *diag)
 {
     OC_CLEANUP(oc_freep) unsigned char *bytes = NULL;
     OC_CLEANUP(oc_json_decrefp) json_t *document = NULL;
     size_t len = 0;
     oc_diag_t cause = {0};
     json_t *sets;
+    oc_err_t err = check_trust(path, diag);
 
-    if (!is_trusted(path, diag) || oc_file_read(path, CACHE_MAX_BYTES, &bytes, &len, diag) != OC_OK)
-        return NULL;
-    if (oc_json_load((const char *)bytes, len, &document, &cause) != OC_OK) {
-        (void)oc_fail(diag, OC_E_IO, "'%.150s' is %s", path, cause.message);
-        return NULL;
-    }
+    if (!err)
+        err = oc_file_read(path, CACHE_MAX_BYTES, &bytes, &len, diag);
+    if (err)
+        return err;
+    err = oc_json_load((const char *)bytes, len, &document, &cause);
+    if (err == OC_E_NOMEM)
+        return oc_fail(diag, err, "out of memory");
+    if (err)
+        return oc_fail(diag, OC_E_IO, "'%.150s' is %s", path, cause.message);
     sets = json_object_get(document, "sets");
-    return json_is_object(sets) ? json_incref(sets) : NULL;
+    if (!json_is_object(sets))
+        return oc_fail(diag, OC_E_IO, "'%.150s' has no object 'sets'", path);
+    *ret_sets = json_incref(sets);
+    return OC_OK;
 }
 
 oc_err_t oc_jwks_cache_load(const char *path, const char *url, char **ret_json, size_t *ret_len,
                             oc_diag_t *diag)
 {
-    OC_CLEANUP(oc_json_decrefp) json_t *sets = read_sets(path, diag);
-    json_t *set = json_object_get(sets, url);
-    char *json = set ? json_dumps(set, JSON_COMPACT) : NULL;
+    OC_CLEANUP(oc_json_decrefp) json_t *sets = NULL;
     char shown[OC_JWKS_URL_SHOWN_MAX];
+    const json_t *set;
+    char *json;
+    oc_err_t err = read_sets(path, &sets, diag);
 
-    if (!json)
-        return oc_fail(diag, OC_E_IO, "'%s' holds no set of %s", path,
+    if (err)
+        return err;
+    set = json_object_get(sets, url);
+    if (!set)
+        return oc_fail(diag, OC_E_IO, "'%.150s' holds no set of %.80s", path,
                        oc_jwks_url_shown(url, shown));
+    json = oc_json_dump(set);
+    if (!json)
+        return oc_fail(diag, OC_E_NOMEM, "out of memory");
     *ret_json = json;
     *ret_len = strlen(json);
     return OC_OK;
@@ -126,19 +141,23 @@ static oc_err_t replace_file(const char *path, const char *text, oc_diag_t *diag
 static oc_err_t store_locked(const char *path, const char *url, const char *json, size_t json_len,
                              oc_diag_t *diag)
 {
-    OC_CLEANUP(oc_json_decrefp) json_t *sets = read_sets(path, NULL);
+    OC_CLEANUP(oc_json_decrefp) json_t *sets = NULL;
     OC_CLEANUP(oc_json_decrefp) json_t *document = NULL;
     OC_CLEANUP(oc_freep) char *text = NULL;
     json_t *set = NULL;
-    oc_err_t err = oc_json_load(json, json_len, &set, diag);
+    oc_err_t err = read_sets(path, &sets, NULL);
 
+    /* A file that is missing or broken begins anew; one that could not be read just now does not. */
+    if (err == OC_E_NOMEM)
+        return oc_fail(diag, err, "out of memory");
+    if (err)
+        sets = json_object();
+    err = oc_json_load(json, json_len, &set, diag);
     if (err)
         return err;
-    if (!sets)
-        sets = json_object();
     if (json_object_set_new(sets, url, set) == 0)
         document = json_pack("{s:O}", "sets", sets);
-    text = document ? json_dumps(document, JSON_COMPACT) : NULL;
+    text = document ? oc_json_dump(document) : NULL;
     if (!text)
         return oc_fail(diag, OC_E_NOMEM, "out of memory");
     return replace_file(path, text, diag);

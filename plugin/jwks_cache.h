@@ -10,7 +10,7 @@
 #include "err.h"
 
 /* The set of a URL as JSON text, malloc'd for the caller. OC_E_IO with the cause in diag when the file
- * cannot be read or holds none. */
+ * cannot be read or holds none; OC_E_NOMEM. */
 OC_MUST_CHECK oc_err_t oc_jwks_cache_load(const char *path, const char *url, char **ret_json,
                                           size_t *ret_len, oc_diag_t *diag);
 

@@ -25,6 +25,7 @@ struct oc_keyring {
     oc_keyset_t files;
     url_keys_t urls[OC_OPTION_LIST_MAX];
     oc_keyset_t all; /* shares the keys of the above */
+    bool stale;      /* but not of all of them: memory ran out */
 };
 
 static void warn(void *context, const char *message)
@@ -47,6 +48,7 @@ static oc_err_t gather(oc_keyring_t *ring, oc_diag_t *diag)
     }
     oc_keyset_done(&ring->all);
     ring->all = all;
+    ring->stale = false;
     return OC_OK;
 }
 
@@ -150,7 +152,6 @@ oc_err_t oc_keyring_reload(oc_keyring_t *ring, oc_diag_t *diag)
 bool oc_keyring_poll(oc_keyring_t *ring)
 {
     char line[OC_FETCH_MESSAGE_MAX];
-    bool changed = false;
     bool error;
 
     for (size_t i = 0; i < ring->config->jwks_urls.count; i++) {
@@ -164,10 +165,10 @@ bool oc_keyring_poll(oc_keyring_t *ring)
         oc_keyset_done(&url->keys);
         url->keys = fresh;
         url->fetched = true;
-        changed = true;
+        ring->stale = true;
     }
-    /* Out of memory here: the keys of before stay until the next set. */
-    return changed && gather(ring, NULL) == OC_OK;
+    /* Out of memory here: the keys of before stay until the next poll. */
+    return ring->stale && gather(ring, NULL) == OC_OK;
 }
 
 bool oc_keyring_complete(const oc_keyring_t *ring)
