@@ -200,7 +200,7 @@ static oc_err_t verify(const char *token, json_t **ret_claims)
 }
 
 /* OpenSSL checks the modulus of a JWK with random numbers, so the last few allocations may not come. */
-#define VARIES 16
+#define VARIES 16L
 
 /* Run `body` with each of its allocations failing, in both ways; body sees whether one has to fail. */
 static void each_allocation(const char *name, void (*body)(bool failing))
