@@ -54,6 +54,20 @@ static oc_err_t no_key(const char *type, oc_diag_t *diag)
     return out_of_memory ? nomem(diag) : oc_fail(diag, OC_E_CONFIG, "is no valid %s key", type);
 }
 
+static oc_err_t check_on_curve(const char *type, EVP_PKEY *pkey, oc_diag_t *diag)
+{
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL);
+    bool good = ctx && EVP_PKEY_public_check_quick(ctx) == 1;
+    oc_err_t err = OC_OK;
+
+    if (!ctx)
+        err = nomem(diag);
+    else if (!good)
+        err = no_key(type, diag);
+    EVP_PKEY_CTX_free(ctx);
+    return err;
+}
+
 /* Build the key. check_point: have OpenSSL look whether the point is on its curve. */
 static oc_err_t from_params(const char *type, OSSL_PARAM_BLD *builder, bool check_point,
                             EVP_PKEY **ret, oc_diag_t *diag)
@@ -61,18 +75,14 @@ static oc_err_t from_params(const char *type, OSSL_PARAM_BLD *builder, bool chec
     OSSL_PARAM *params = OSSL_PARAM_BLD_to_param(builder);
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
     EVP_PKEY *pkey = NULL;
-    EVP_PKEY_CTX *check = NULL;
     oc_err_t err = OC_OK;
 
     if (!params || !ctx || EVP_PKEY_fromdata_init(ctx) != 1)
         err = nomem(diag);
     else if (EVP_PKEY_fromdata(ctx, &pkey, EVP_PKEY_PUBLIC_KEY, params) != 1)
         err = no_key(type, diag);
-    else if (check_point && !(check = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL)))
-        err = nomem(diag);
-    else if (check_point && EVP_PKEY_public_check_quick(check) != 1)
-        err = no_key(type, diag);
-    EVP_PKEY_CTX_free(check);
+    else if (check_point)
+        err = check_on_curve(type, pkey, diag);
     EVP_PKEY_CTX_free(ctx);
     OSSL_PARAM_free(params);
     if (err)
