@@ -37,6 +37,7 @@ static oc_err_t numeric_date(json_t *claims, const char *name, bool required, bo
 typedef struct times {
     int64_t deadline_s;
     int64_t valid_from_s;
+    int64_t issued_s;
 } times_t;
 
 static oc_err_t check_now(const times_t *times, int64_t now_s, oc_diag_t *diag)
@@ -71,6 +72,7 @@ static oc_err_t check_times(const oc_claim_rules_t *rules, json_t *claims, int64
     *ret_times = (times_t){
         .deadline_s = exp_s + rules->leeway_s,
         .valid_from_s = has_nbf ? nbf_s - rules->leeway_s : INT64_MIN,
+        .issued_s = has_iat ? iat_s : INT64_MIN,
     };
     return check_now(ret_times, now_s, diag);
 }
@@ -148,13 +150,35 @@ static oc_err_t read_subject(const oc_claim_rules_t *rules, json_t *claims, cons
     return OC_OK;
 }
 
-/* What the scope claim holds of the scopes that mean something here. */
+/* RFC 7519 §4.1.7; what a revocation names. One that cannot be named is refused. */
+static oc_err_t read_jti(json_t *claims, const json_t **ret, oc_diag_t *diag)
+{
+    const json_t *value = json_object_get(claims, "jti");
+
+    if (value && (!json_is_string(value) || json_string_length(value) == 0 ||
+                  json_string_length(value) > OC_JTI_MAX))
+        return oc_fail(diag, OC_E_CLAIM_INVALID, "jti is not a string of 1 to %d bytes",
+                       OC_JTI_MAX);
+    *ret = value;
+    return OC_OK;
+}
+
+/* The scope claim: which of the scopes that mean something here it holds, and all of it as text. */
 typedef struct scopes {
     bool publish, subscribe, any_org, admin;
+    size_t len;
+    char text[OC_SCOPES_MAX];
 } scopes_t;
 
 static void note_scope(const oc_claim_rules_t *rules, const char *scope, size_t len, scopes_t *held)
 {
+    size_t space = held->len > 0 ? 1 : 0;
+
+    if (len > 0 && len + space <= sizeof held->text - held->len) {
+        held->text[held->len] = ' ';
+        memcpy(held->text + held->len + space, scope, len);
+        held->len += space + len;
+    }
 #define IS(name) (len > 0 && strlen(rules->name) == len && memcmp(rules->name, scope, len) == 0)
     held->publish = held->publish || IS(publish_scope);
     held->subscribe = held->subscribe || IS(subscribe_scope);
@@ -170,8 +194,11 @@ static oc_err_t read_scopes(const oc_claim_rules_t *rules, json_t *claims, scope
     const json_t *item;
     size_t i;
 
-    *ret = (scopes_t){.publish = rules->publish_scope[0] == '\0',
-                      .subscribe = rules->subscribe_scope[0] == '\0'};
+    ret->publish = rules->publish_scope[0] == '\0';
+    ret->subscribe = rules->subscribe_scope[0] == '\0';
+    ret->any_org = false;
+    ret->admin = false;
+    ret->len = 0;
     if (!value)
         return OC_OK;
     if (json_is_string(value)) {
@@ -289,39 +316,76 @@ static oc_err_t read_orgs(const oc_claim_rules_t *rules, json_t *claims, bool an
     return err;
 }
 
-static oc_err_t make(const json_t *subject, const scopes_t *scopes, const org_list_t *list,
-                     const times_t *times, oc_identity_t **ret, oc_diag_t *diag)
-{
-    oc_identity_t *identity;
-    size_t subject_size = json_string_length(subject) + 1;
-    size_t size = sizeof *identity + list->count * sizeof identity->orgs[0] + subject_size;
-    char *text;
+/* What an identity is made of; borrowed from the claims. */
+typedef struct parts {
+    times_t times;
+    const json_t *subject;
+    const json_t *jti; /* NULL: none */
+    scopes_t scopes;
+    org_list_t list;
+} parts_t;
 
-    for (size_t i = 0; i < list->count; i++)
-        size += list->orgs[i].len + 1;
+static size_t identity_size(const parts_t *parts)
+{
+    size_t size = sizeof(oc_identity_t) + parts->list.count * sizeof(oc_org_t) +
+                  json_string_length(parts->subject) + 1 + parts->scopes.len + 1;
+
+    for (size_t i = 0; i < parts->list.count; i++)
+        size += parts->list.orgs[i].len + 1;
+    return parts->jti ? size + json_string_length(parts->jti) + 1 : size;
+}
+
+/* Copy a text of len bytes to *text and move that behind it. Returns the copy. */
+static char *put_text(char **text, const char *from, size_t len)
+{
+    char *copy = *text;
+
+    memcpy(copy, from, len);
+    copy[len] = '\0';
+    *text += len + 1;
+    return copy;
+}
+
+static void put_parts(oc_identity_t *identity, const parts_t *parts)
+{
+    char *text = (char *)&identity->orgs[parts->list.count];
+    char *base = (char *)identity;
+
+    for (size_t i = 0; i < parts->list.count; i++) {
+        const oc_org_t *org = &parts->list.orgs[i];
+
+        identity->orgs[i] = (oc_org_t){put_text(&text, org->id, org->len), org->len};
+    }
+    identity->subject =
+        put_text(&text, json_string_value(parts->subject), json_string_length(parts->subject));
+    identity->scopes_at = (uint32_t)(put_text(&text, parts->scopes.text, parts->scopes.len) - base);
+    if (parts->jti)
+        identity->jti_at = (uint32_t)(put_text(&text, json_string_value(parts->jti),
+                                               json_string_length(parts->jti)) -
+                                      base);
+}
+
+static oc_err_t make(const parts_t *parts, oc_identity_t **ret, oc_diag_t *diag)
+{
+    size_t size = identity_size(parts);
     /* On one cache line, as far as it fits: each delivery check reads it. */
-    identity = aligned_alloc(CACHE_LINE, (size + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE);
+    oc_identity_t *identity =
+        aligned_alloc(CACHE_LINE, (size + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE);
+
     if (!identity)
         return oc_fail(diag, OC_E_NOMEM, "out of memory");
     *identity = (oc_identity_t){
         .references = 1,
-        .deadline_s = times->deadline_s,
-        .valid_from_s = times->valid_from_s,
-        .may_publish = scopes->publish,
-        .may_subscribe = scopes->subscribe,
-        .any_org = scopes->any_org,
-        .admin = scopes->admin,
-        .org_count = list->count,
+        .org_count = (uint16_t)parts->list.count,
+        .may_publish = parts->scopes.publish,
+        .may_subscribe = parts->scopes.subscribe,
+        .any_org = parts->scopes.any_org,
+        .admin = parts->scopes.admin,
+        .valid_from_s = parts->times.valid_from_s,
+        .deadline_s = parts->times.deadline_s,
+        .issued_s = parts->times.issued_s,
     };
-    text = (char *)&identity->orgs[list->count];
-    for (size_t i = 0; i < list->count; i++) {
-        memcpy(text, list->orgs[i].id, list->orgs[i].len);
-        text[list->orgs[i].len] = '\0';
-        identity->orgs[i] = (oc_org_t){text, list->orgs[i].len};
-        text += list->orgs[i].len + 1;
-    }
-    memcpy(text, json_string_value(subject), subject_size);
-    identity->subject = text;
+    put_parts(identity, parts);
     *ret = identity;
     return OC_OK;
 }
@@ -329,19 +393,27 @@ static oc_err_t make(const json_t *subject, const scopes_t *scopes, const org_li
 oc_err_t oc_identity_from_claims(const oc_claim_rules_t *rules, json_t *claims, int64_t now_s,
                                  oc_identity_t **ret_identity, oc_diag_t *diag)
 {
-    const json_t *subject = NULL;
-    scopes_t scopes = {0};
-    org_list_t list;
-    times_t times = {0};
+    parts_t parts = {0};
     oc_err_t err;
 
-    if ((err = check_times(rules, claims, now_s, &times, diag)) ||
+    if ((err = check_times(rules, claims, now_s, &parts.times, diag)) ||
         (err = check_issuer(rules, claims, diag)) || (err = check_audience(rules, claims, diag)) ||
-        (err = read_subject(rules, claims, &subject, diag)) ||
-        (err = read_scopes(rules, claims, &scopes, diag)) ||
-        (err = read_orgs(rules, claims, scopes.any_org, &list, diag)))
+        (err = read_subject(rules, claims, &parts.subject, diag)) ||
+        (err = read_jti(claims, &parts.jti, diag)) ||
+        (err = read_scopes(rules, claims, &parts.scopes, diag)) ||
+        (err = read_orgs(rules, claims, parts.scopes.any_org, &parts.list, diag)))
         return err;
-    return make(subject, &scopes, &list, &times, ret_identity, diag);
+    return make(&parts, ret_identity, diag);
+}
+
+const char *oc_identity_jti(const oc_identity_t *identity)
+{
+    return identity->jti_at ? (const char *)identity + identity->jti_at : NULL;
+}
+
+const char *oc_identity_scopes(const oc_identity_t *identity)
+{
+    return (const char *)identity + identity->scopes_at;
 }
 
 oc_identity_t *oc_identity_ref(oc_identity_t *identity)
@@ -358,7 +430,8 @@ void oc_identity_unref(oc_identity_t *identity)
 
 oc_err_t oc_identity_check_times(const oc_identity_t *identity, int64_t now_s, oc_diag_t *diag)
 {
-    const times_t times = {identity->deadline_s, identity->valid_from_s};
+    const times_t times = {.deadline_s = identity->deadline_s,
+                           .valid_from_s = identity->valid_from_s};
 
     return check_now(&times, now_s, diag);
 }

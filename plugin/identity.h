@@ -14,6 +14,8 @@
 
 #define OC_TOKEN_HASH_LEN 32 /* SHA-256 of a whole token */
 #define OC_SUBJECT_MAX 512
+#define OC_JTI_MAX 256
+#define OC_SCOPES_MAX 2048 /* bytes of scope names that are kept to be told again */
 #define OC_ORGS_PER_TOKEN_MAX 256
 
 /* Which claims to read and what to ask of them. Strings are borrowed from the configuration. */
@@ -39,17 +41,21 @@ typedef struct oc_org {
     size_t len;
 } oc_org_t;
 
+/* No larger than it is, so that what a delivery check reads is on its first cache line. */
 typedef struct oc_identity {
-    unsigned references;
+    uint32_t references;
+    uint16_t org_count;
+    bool may_publish : 1;
+    bool may_subscribe : 1;
+    bool any_org : 1;
+    bool admin : 1;
     const char *subject;
+    uint32_t jti_at;      /* see oc_identity_jti() */
+    uint32_t scopes_at;   /* see oc_identity_scopes() */
     int64_t valid_from_s; /* nbf - leeway; INT64_MIN without nbf */
     int64_t deadline_s;   /* exp + leeway: from this second on, nothing is delivered or accepted */
-    bool may_publish;
-    bool may_subscribe;
-    bool any_org;
-    bool admin;
-    size_t org_count;
-    oc_org_t orgs[]; /* sorted by length, then bytes; no duplicates */
+    int64_t issued_s;     /* iat; INT64_MIN without one */
+    oc_org_t orgs[];      /* sorted by length, then bytes; no duplicates */
 } oc_identity_t;
 
 /* now_s: seconds since the epoch.
@@ -62,6 +68,12 @@ OC_MUST_CHECK oc_err_t oc_identity_from_claims(const oc_claim_rules_t *rules, js
                                                oc_diag_t *diag);
 oc_identity_t *oc_identity_ref(oc_identity_t *identity);
 void oc_identity_unref(oc_identity_t *identity);
+
+/* The claim jti; NULL without one. */
+const char *oc_identity_jti(const oc_identity_t *identity);
+
+/* The names of the scope claim, separated by single spaces; those behind OC_SCOPES_MAX bytes are left out. */
+const char *oc_identity_scopes(const oc_identity_t *identity);
 
 /* Whether an identity made earlier is still, or again, good now: the times alone. */
 OC_MUST_CHECK oc_err_t oc_identity_check_times(const oc_identity_t *identity, int64_t now_s,

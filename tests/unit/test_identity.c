@@ -81,6 +81,9 @@ static const struct {
     {"nbf is huge", false, C(",\"nbf\":1e300"), OC_E_CLAIM_INVALID},
     {"iat is an object", false, C(",\"iat\":{}"), OC_E_CLAIM_INVALID},
     {"iat is huge", false, C(",\"iat\":1e300"), OC_E_CLAIM_INVALID},
+    {"jti is a number", false, C(",\"jti\":7"), OC_E_CLAIM_INVALID},
+    {"jti is null", false, C(",\"jti\":null"), OC_E_CLAIM_INVALID},
+    {"jti is empty", false, C(",\"jti\":\"\""), OC_E_CLAIM_INVALID},
     {"no iss", true, C(",\"aud\":\"orgcast\""), OC_E_CLAIM_MISSING},
     {"iss is a number", true, C(",\"iss\":1,\"aud\":\"orgcast\""), OC_E_CLAIM_INVALID},
     {"iss is an array", true, C(",\"iss\":[\"https://id.acme.example\"],\"aud\":\"orgcast\""),
@@ -446,7 +449,7 @@ START_TEST(so_many_orgs)
     err = oc_identity_from_claims(&rules, claims, NOW_S, &identity, NULL);
     ck_assert_msg(err == counts[_i].err, "%s: %s", counts[_i].name, oc_err_name(err));
     if (!err)
-        ck_assert_msg(identity->org_count == (size_t)counts[_i].count, "%s: %zu", counts[_i].name,
+        ck_assert_msg(identity->org_count == counts[_i].count, "%s: %u", counts[_i].name,
                       identity->org_count);
     oc_identity_unref(identity);
 
@@ -520,6 +523,74 @@ START_TEST(membership)
 END_TEST
 
 static const struct {
+    const char *name;
+    const char *claims;
+    const char *jti; /* NULL: none */
+    int64_t issued_s;
+    const char *scopes;
+} told[] = {
+    {"nothing", C(""), NULL, INT64_MIN, ""},
+    {"jti", C(",\"jti\":\"t-1\""), "t-1", INT64_MIN, ""},
+    {"iat", C(",\"iat\":900"), NULL, 900, ""},
+    {"iat with a fraction", C(",\"iat\":900.9"), NULL, 900, ""},
+    {"one scope", C(",\"scope\":\"openid\""), NULL, INT64_MIN, "openid"},
+    {"scopes", C(",\"scope\":\" openid  invoices:publish \""), NULL, INT64_MIN,
+     "openid invoices:publish"},
+    {"an array of scopes", C(",\"scope\":[\"openid\",\"\",\"email\"]"), NULL, INT64_MIN,
+     "openid email"},
+    {"all of it", C(",\"jti\":\"t-1\",\"iat\":-5,\"scope\":\"a\""), "t-1", -5, "a"},
+};
+
+START_TEST(what_is_told_again)
+{
+    oc_claim_rules_t rules = default_rules();
+    oc_identity_t *identity = NULL;
+    const char *name = told[_i].name;
+
+    ck_assert_int_eq(identify(&rules, told[_i].claims, NOW_S, &identity, NULL), OC_OK);
+    if (told[_i].jti)
+        ck_assert_msg(strcmp(oc_identity_jti(identity), told[_i].jti) == 0, "%s: jti", name);
+    else
+        ck_assert_msg(!oc_identity_jti(identity), "%s: jti", name);
+    ck_assert_msg(identity->issued_s == told[_i].issued_s, "%s: iat", name);
+    ck_assert_msg(strcmp(oc_identity_scopes(identity), told[_i].scopes) == 0, "%s: '%s'", name,
+                  oc_identity_scopes(identity));
+    ck_assert_str_eq(identity->subject, "s");
+    ck_assert(oc_identity_has_org(identity, "acme", 4));
+    oc_identity_unref(identity);
+}
+END_TEST
+
+/* A jti has a limit; of the scopes those that fit are told, and all of them count. */
+START_TEST(long_jti_and_scopes)
+{
+    OC_CLEANUP(oc_json_decrefp)
+    json_t *claims = json_pack("{s:s, s:s, s:i}", "sub", "s", "org_id", "acme", "exp", 2000);
+    oc_claim_rules_t rules = default_rules();
+    json_t *scopes = json_array();
+    char text[OC_JTI_MAX + 2] = "";
+    oc_identity_t *identity = NULL;
+
+    memset(text, 'j', OC_JTI_MAX + 1);
+    json_object_set_new(claims, "jti", json_string(text));
+    ck_assert_int_eq(oc_identity_from_claims(&rules, claims, NOW_S, &identity, NULL),
+                     OC_E_CLAIM_INVALID);
+    text[OC_JTI_MAX] = '\0';
+    json_object_set_new(claims, "jti", json_string(text));
+    for (int i = 0; i < 20; i++)
+        json_array_append_new(scopes, json_string(text));
+    json_array_append_new(scopes, json_string("invoices:publish"));
+    json_object_set_new(claims, "scope", scopes);
+    ck_assert_int_eq(oc_identity_from_claims(&rules, claims, NOW_S, &identity, NULL), OC_OK);
+    ck_assert_str_eq(oc_identity_jti(identity), text);
+    ck_assert(identity->may_publish);
+    ck_assert_uint_le(strlen(oc_identity_scopes(identity)), OC_SCOPES_MAX);
+    ck_assert_uint_gt(strlen(oc_identity_scopes(identity)), OC_SCOPES_MAX - OC_JTI_MAX - 1);
+    oc_identity_unref(identity);
+}
+END_TEST
+
+static const struct {
     const char *client_id;
     bool org;     /* for a token of acme and globex */
     bool any_org; /* for a token of the subject "billing" that serves every organization */
@@ -570,6 +641,8 @@ int main(void)
     unit_add_table(tcase, so_many_orgs, counts);
     tcase_add_test(tcase, subject_lengths);
     tcase_add_test(tcase, membership);
+    unit_add_table(tcase, what_is_told_again, told);
+    tcase_add_test(tcase, long_jti_and_scopes);
     unit_add_table(tcase, client_ids, bindings);
     return unit_run("identity", tcase);
 }
