@@ -74,7 +74,7 @@ static orgcast_err_t emit(orgcast_emitter_t *emitter, const oc_event_t *event,
 
     if (!emitter)
         return ORGCAST_E_INVALID;
-    err = oc_event_check(event, NULL);
+    err = oc_event_check_fields(event, NULL);
     if (err == ORGCAST_OK)
         err = make_item(emitter, event, &item);
     if (err != ORGCAST_OK)

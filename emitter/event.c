@@ -347,7 +347,7 @@ static bool is_notification(const oc_event_t *event)
     return event->type == ORGCAST_EVENT_NOTIFICATION_CREATED;
 }
 
-orgcast_err_t oc_event_check(const oc_event_t *event, orgcast_diag_t *diag)
+orgcast_err_t oc_event_check_fields(const oc_event_t *event, orgcast_diag_t *diag)
 {
     return is_notification(event)
                ? orgcast_event_check_notification(event->data.notification, diag)

@@ -41,7 +41,7 @@ orgcast_invoice_status_t oc_invoice_status_parse(const char *name);
 orgcast_notification_type_t oc_notification_type_parse(const char *name);
 
 /* ORGCAST_E_INVALID, with the field's catalogue name in diag, unless every field passes. */
-ORGCAST_MUST_CHECK orgcast_err_t oc_event_check(const oc_event_t *event, orgcast_diag_t *diag);
+ORGCAST_MUST_CHECK orgcast_err_t oc_event_check_fields(const oc_event_t *event, orgcast_diag_t *diag);
 
 /* CloudEvents `source`: a URI-reference of 1 to OC_EVENT_SOURCE_MAX bytes. */
 bool oc_event_source_valid(const char *source);

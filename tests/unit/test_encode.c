@@ -26,7 +26,7 @@ static char *encode(const oc_event_t *event)
     char *json = NULL;
     size_t len = 0;
 
-    ck_assert_int_eq(oc_event_check(event, NULL), ORGCAST_OK);
+    ck_assert_int_eq(oc_event_check_fields(event, NULL), ORGCAST_OK);
     ck_assert_int_eq(oc_encode_event(event, "/billing", ID, NOW, &json, &len), ORGCAST_OK);
     ck_assert_uint_eq(len, strlen(json));
     return json;

@@ -374,7 +374,7 @@ START_TEST(names_and_topics)
             event.data.notification = &notification;
         else
             event.data.invoice = &invoice;
-        ck_assert_int_eq(oc_event_check(&event, NULL), ORGCAST_OK);
+        ck_assert_int_eq(oc_event_check_fields(&event, NULL), ORGCAST_OK);
         oc_event_topic(&event, topic);
         ck_assert_str_eq(topic, cases[i].topic);
         ck_assert_str_eq(oc_event_type_name(cases[i].type), cases[i].name);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "event_check.h"
 #include "http.h"
 #include "identity.h"
 #include "json.h"
@@ -285,6 +286,31 @@ static void body_json(bool failing)
 START_TEST(parsing)
 {
     each_allocation("oc_json_load", body_json);
+}
+END_TEST
+
+static const char event_text[] =
+    "{\"specversion\":\"1.0\",\"id\":\"e-1\",\"source\":\"/billing\",\"type\":\"invoice.updated\","
+    "\"subject\":\"inv-17\",\"organizationid\":\"acme\",\"data\":{\"organizationId\":\"acme\","
+    "\"invoiceId\":\"inv-17\",\"invoiceNumber\":\"2026-0017\",\"amount\":\"10.00\","
+    "\"currency\":\"EUR\",\"status\":\"PAID\",\"timestamp\":\"2026-11-24T10:00:00Z\","
+    "\"previous\":{\"amount\":\"9.00\"}}}";
+
+/* Neither taken nor said to be invalid, which it is not. */
+static void body_event(bool failing)
+{
+    oc_diag_t diag = {0};
+    oc_err_t err =
+        oc_event_check(OC_EVENT_MODE_CATALOGUE, "acme", 4, "org/acme/invoices/updated/inv-17",
+                       event_text, strlen(event_text), &diag);
+
+    WANT(err == (failing ? OC_E_NOMEM : OC_OK));
+    WANT(diag.code == err);
+}
+
+START_TEST(checking_events)
+{
+    each_allocation("oc_event_check", body_event);
 }
 END_TEST
 
@@ -774,6 +800,7 @@ int main(void)
     tcase_add_unchecked_fixture(tcase, make, unmake);
     tcase_add_loop_test(tcase, verifying, 0, (int)COUNT(signers));
     tcase_add_test(tcase, parsing);
+    tcase_add_test(tcase, checking_events);
     tcase_add_test(tcase, identifying);
     tcase_add_test(tcase, new_sessions);
     tcase_add_test(tcase, binding);
