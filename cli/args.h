@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "err.h"
+#include "event_options.h"
 
 /* Exit codes. */
 #define CLI_DONE 0
@@ -28,20 +29,7 @@
     X(STDIN, "stdin", NULL, "read events from standard input, one JSON object a line")             \
     X(KEEP_GOING, "keep-going", NULL, "with --stdin: skip a bad line instead of stopping")         \
     X(SOURCE, "source", "URI", "CloudEvents source of the events (default /orgcast)")              \
-    X(ORGANIZATION_ID, "organization-id", "ORG", "the organization")                               \
-    X(INVOICE_ID, "invoice-id", "ID", "the invoice")                                               \
-    X(INVOICE_NUMBER, "invoice-number", "TEXT", "what people call the invoice")                    \
-    X(AMOUNT, "amount", "DECIMAL", "for example 99.90; sent exactly as given")                     \
-    X(CURRENCY, "currency", "CODE", "ISO 4217, for example EUR")                                   \
-    X(STATUS, "status", "STATUS", "DRAFT, SENT, PENDING, PAID, OVERDUE or CANCELLED")              \
-    X(PREVIOUS, "previous", "JSON",                                                                \
-      "for invoice.updated: an object with the old values of\ninvoiceNumber, amount, currency, "   \
-      "status")                                                                                    \
-    X(TIMESTAMP, "timestamp", "TIME", "RFC 3339 (default: now)")                                   \
-    X(NOTIFICATION_ID, "notification-id", "ID", "the notification")                                \
-    X(TITLE, "title", "TEXT", "the notification's title")                                          \
-    X(MESSAGE, "message", "TEXT", "the notification's text")                                       \
-    X(TYPE, "type", "TYPE", "the notification's type: success, info, warning or error")            \
+    CLI_EVENT_OPTIONS(X)                                                                           \
     X(EVENT, "event", "EVENT", "only this kind, for example paid (may be given more than once)")   \
     X(COUNT, "count", "N", "exit after N events")                                                  \
     X(KEY_FILE, "key-file", "FILE", "HMAC secret or PEM private key to sign with")                 \

@@ -17,18 +17,7 @@
 #define TIMEOUT_DEFAULT_S 30
 
 static const cli_use_t uses[] = {
-    {CLI_OPT_ORGANIZATION_ID, false, NULL},
-    {CLI_OPT_INVOICE_ID, false, "the invoice; for a notification: the one it is about"},
-    {CLI_OPT_INVOICE_NUMBER, false, NULL},
-    {CLI_OPT_AMOUNT, false, NULL},
-    {CLI_OPT_CURRENCY, false, NULL},
-    {CLI_OPT_STATUS, false, NULL},
-    {CLI_OPT_PREVIOUS, false, NULL},
-    {CLI_OPT_NOTIFICATION_ID, false, NULL},
-    {CLI_OPT_TITLE, false, NULL},
-    {CLI_OPT_MESSAGE, false, NULL},
-    {CLI_OPT_TYPE, false, NULL},
-    {CLI_OPT_TIMESTAMP, false, NULL},
+    CLI_EVENT_USES,
     {CLI_OPT_STDIN, false, NULL},
     {CLI_OPT_KEEP_GOING, false, NULL},
     {CLI_OPT_JSON, false, "print one receipt line for each event, once it is acknowledged"},
@@ -45,11 +34,7 @@ static const cli_use_t uses[] = {
     {CLI_OPT_NONE, false, NULL},
 };
 
-static const char notes[] =
-    "TYPE is invoice.created, invoice.updated, invoice.sent, invoice.paid, invoice.overdue,\n"
-    "invoice.cancelled, invoice.deleted or notification.created. An invoice event needs\n"
-    "--organization-id --invoice-id --invoice-number --amount --currency --status, a notification\n"
-    "--organization-id --notification-id --title --message --type.\n"
+static const char notes[] = CLI_EVENT_NOTES
     "\n"
     "A line of --stdin is an object with the same names in camel case, type for TYPE, and\n"
     "notificationType for --type:\n"

@@ -16,12 +16,19 @@
 
 typedef struct cli_event {
     orgcast_event_type_t type;
-    union {
-        orgcast_invoice_event_t invoice;
-        orgcast_notification_event_t notification;
-    } data;
-    orgcast_invoice_previous_t previous; /* data.invoice.previous points here when there is one */
+    oc_event_struct_t
+        data; /* points into inner, and to the texts of the object that it came from */
+    oc_event_inner_t inner;
 } cli_event_t;
+
+/* How a field is called here. */
+typedef struct cli_event_field {
+    const char *name; /* in the object */
+    cli_opt_t opt;
+} cli_event_field_t;
+
+/* By type, beside oc_event_rules[type].data->object->fields. */
+extern const cli_event_field_t *const cli_event_fields[];
 
 /* What is wrong with an event: `field` (camel case, perhaps empty, "previous.amount" in previous), and
  * a sentence that goes behind it. */

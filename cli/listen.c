@@ -182,14 +182,10 @@ static void on_log(struct mosquitto *client, void *context, int level, const cha
  * event. */
 static const char *topic_word(const char *event)
 {
-    const char *type;
+    for (size_t i = 1; i < oc_event_rules_count; i++) {
+        const char *word = oc_event_rules[i].topic_word;
 
-    for (int i = 1; (type = oc_event_type_name((orgcast_event_type_t)i)); i++) {
-        const char *word = strchr(type, '.') + 1;
-
-        if (i == ORGCAST_EVENT_NOTIFICATION_CREATED)
-            word = "notification";
-        if (strcmp(event, word) == 0 || strcmp(event, type) == 0)
+        if (strcmp(event, word) == 0 || strcmp(event, oc_event_rules[i].name) == 0)
             return word;
     }
     return NULL;

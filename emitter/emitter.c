@@ -65,18 +65,19 @@ static orgcast_err_t make_item(const orgcast_emitter_t *emitter, const oc_event_
     return ORGCAST_OK;
 }
 
-static orgcast_err_t emit(orgcast_emitter_t *emitter, const oc_event_t *event,
-                          orgcast_receipt_t *ret_receipt)
+orgcast_err_t oc_emit(orgcast_emitter_t *emitter, orgcast_event_type_t type, const void *data,
+                      orgcast_receipt_t *ret_receipt)
 {
+    const oc_event_t event = {type, data};
     orgcast_receipt_t receipt;
     oc_item_t *item = NULL;
     orgcast_err_t err;
 
     if (!emitter)
         return ORGCAST_E_INVALID;
-    err = oc_event_check_fields(event, NULL);
+    err = oc_event_check_fields(&event, NULL);
     if (err == ORGCAST_OK)
-        err = make_item(emitter, event, &item);
+        err = make_item(emitter, &event, &item);
     if (err != ORGCAST_OK)
         return err;
     /* Once it is put, it may be answered and gone at any moment. */
@@ -87,73 +88,6 @@ static orgcast_err_t emit(orgcast_emitter_t *emitter, const oc_event_t *event,
     else if (ret_receipt)
         *ret_receipt = receipt;
     return err;
-}
-
-static orgcast_err_t emit_invoice(orgcast_emitter_t *emitter, orgcast_event_type_t type,
-                                  const orgcast_invoice_event_t *invoice,
-                                  orgcast_receipt_t *ret_receipt)
-{
-    const oc_event_t event = {.type = type, .data.invoice = invoice};
-
-    return emit(emitter, &event, ret_receipt);
-}
-
-orgcast_err_t orgcast_emit_invoice_created(orgcast_emitter_t *emitter,
-                                           const orgcast_invoice_event_t *event,
-                                           orgcast_receipt_t *ret_receipt)
-{
-    return emit_invoice(emitter, ORGCAST_EVENT_INVOICE_CREATED, event, ret_receipt);
-}
-
-orgcast_err_t orgcast_emit_invoice_updated(orgcast_emitter_t *emitter,
-                                           const orgcast_invoice_event_t *event,
-                                           orgcast_receipt_t *ret_receipt)
-{
-    return emit_invoice(emitter, ORGCAST_EVENT_INVOICE_UPDATED, event, ret_receipt);
-}
-
-orgcast_err_t orgcast_emit_invoice_sent(orgcast_emitter_t *emitter,
-                                        const orgcast_invoice_event_t *event,
-                                        orgcast_receipt_t *ret_receipt)
-{
-    return emit_invoice(emitter, ORGCAST_EVENT_INVOICE_SENT, event, ret_receipt);
-}
-
-orgcast_err_t orgcast_emit_invoice_paid(orgcast_emitter_t *emitter,
-                                        const orgcast_invoice_event_t *event,
-                                        orgcast_receipt_t *ret_receipt)
-{
-    return emit_invoice(emitter, ORGCAST_EVENT_INVOICE_PAID, event, ret_receipt);
-}
-
-orgcast_err_t orgcast_emit_invoice_overdue(orgcast_emitter_t *emitter,
-                                           const orgcast_invoice_event_t *event,
-                                           orgcast_receipt_t *ret_receipt)
-{
-    return emit_invoice(emitter, ORGCAST_EVENT_INVOICE_OVERDUE, event, ret_receipt);
-}
-
-orgcast_err_t orgcast_emit_invoice_cancelled(orgcast_emitter_t *emitter,
-                                             const orgcast_invoice_event_t *event,
-                                             orgcast_receipt_t *ret_receipt)
-{
-    return emit_invoice(emitter, ORGCAST_EVENT_INVOICE_CANCELLED, event, ret_receipt);
-}
-
-orgcast_err_t orgcast_emit_invoice_deleted(orgcast_emitter_t *emitter,
-                                           const orgcast_invoice_event_t *event,
-                                           orgcast_receipt_t *ret_receipt)
-{
-    return emit_invoice(emitter, ORGCAST_EVENT_INVOICE_DELETED, event, ret_receipt);
-}
-
-orgcast_err_t orgcast_emit_notification(orgcast_emitter_t *emitter,
-                                        const orgcast_notification_event_t *event,
-                                        orgcast_receipt_t *ret_receipt)
-{
-    const oc_event_t any = {.type = ORGCAST_EVENT_NOTIFICATION_CREATED, .data.notification = event};
-
-    return emit(emitter, &any, ret_receipt);
 }
 
 orgcast_err_t orgcast_emitter_flush(orgcast_emitter_t *emitter, int64_t timeout_ms)

@@ -7,9 +7,6 @@
 
 #include "err.h"
 
-#define SCHEMA_INVOICE "urn:orgcast:invoice:1"
-#define SCHEMA_NOTIFICATION "urn:orgcast:notification:1"
-
 static void json_deletep(cJSON **json)
 {
     cJSON_Delete(*json);
@@ -30,70 +27,78 @@ static bool put(cJSON *object, const char *key, const char *value)
     return put_item(object, key, cJSON_CreateStringReference(value));
 }
 
-static bool put_if(cJSON *object, const char *key, const char *value)
-{
-    return !value || put(object, key, value);
-}
+/* The time of the emit call, for an event that names none. */
+typedef struct fill {
+    const oc_event_field_t *field;
+    const char *text;
+} fill_t;
 
-static bool put_previous(cJSON *data, const orgcast_invoice_previous_t *previous)
+static bool put_object(cJSON *into, const oc_event_object_t *rule, const oc_event_slot_t *slots,
+                       const void *data, const fill_t *fill);
+
+/* An object without a field that is set is absent, as one is to which nothing points. */
+static bool put_nested(cJSON *into, const oc_event_field_t *field, const oc_event_slot_t *slot,
+                       const void *data, const fill_t *fill)
 {
-    const char *status = previous ? oc_invoice_status_name(previous->status) : NULL;
+    const void *inner = oc_event_get_object(slot, data);
     cJSON *object;
 
-    if (!previous ||
-        !(previous->invoice_number || previous->amount || previous->currency || status))
+    if (!inner)
         return true;
     object = cJSON_CreateObject();
-    return put_item(data, "previous", object) &&
-           put_if(object, "invoiceNumber", previous->invoice_number) &&
-           put_if(object, "amount", previous->amount) &&
-           put_if(object, "currency", previous->currency) && put_if(object, "status", status);
+    if (object && put_object(object, field->object, slot->inner, inner, fill)) {
+        if (object->child)
+            return put_item(into, field->name, object);
+        cJSON_Delete(object);
+        return true;
+    }
+    cJSON_Delete(object);
+    return false;
 }
 
-static bool put_invoice(cJSON *data, const orgcast_invoice_event_t *invoice, const char *time)
+static bool put_object(cJSON *into, const oc_event_object_t *rule, const oc_event_slot_t *slots,
+                       const void *data, const fill_t *fill)
 {
-    return put(data, "organizationId", invoice->organization_id) &&
-           put(data, "invoiceId", invoice->invoice_id) &&
-           put(data, "invoiceNumber", invoice->invoice_number) &&
-           put(data, "amount", invoice->amount) && put(data, "currency", invoice->currency) &&
-           put(data, "status", oc_invoice_status_name(invoice->status)) &&
-           put(data, "timestamp", time) && put_previous(data, invoice->previous);
-}
+    for (size_t i = 0; i < rule->count; i++) {
+        const oc_event_field_t *field = &rule->fields[i];
+        const char *text;
 
-static bool put_notification(cJSON *data, const orgcast_notification_event_t *notification,
-                             const char *time)
-{
-    return put(data, "organizationId", notification->organization_id) &&
-           put(data, "notificationId", notification->notification_id) &&
-           put(data, "title", notification->title) && put(data, "message", notification->message) &&
-           put(data, "type", oc_notification_type_name(notification->type)) &&
-           put_if(data, "invoiceId", notification->invoice_id) && put(data, "timestamp", time);
+        if (field->kind == OC_EVENT_KIND_OBJECT) {
+            if (!put_nested(into, field, &slots[i], data, fill))
+                return false;
+            continue;
+        }
+        text = oc_event_get_text(field, &slots[i], data);
+        if (!text && field == fill->field)
+            text = fill->text;
+        if (text && !put(into, field->name, text))
+            return false;
+    }
+    return true;
 }
 
 orgcast_err_t oc_encode_event(const oc_event_t *event, const char *source, const char *event_id,
                               const char *now, char **ret_json, size_t *ret_json_len)
 {
     OC_CLEANUP(json_deletep) cJSON *root = cJSON_CreateObject();
-    bool notification = event->type == ORGCAST_EVENT_NOTIFICATION_CREATED;
+    const oc_event_data_t *rule = oc_event_rules[event->type].data;
+    const fill_t fill = {&rule->object->fields[rule->time], now};
     const char *time = oc_event_timestamp(event);
     cJSON *data;
     char *json;
 
-    if (!time)
-        time = now;
     if (!put(root, "specversion", "1.0") || !put(root, "id", event_id) ||
         !put(root, "source", source) || !put(root, "type", oc_event_type_name(event->type)) ||
-        !put(root, "subject", oc_event_subject(event)) || !put(root, "time", time) ||
+        !put(root, "subject", oc_event_subject(event)) || !put(root, "time", time ? time : now) ||
         !put(root, "datacontenttype", "application/json") ||
-        !put(root, "dataschema", notification ? SCHEMA_NOTIFICATION : SCHEMA_INVOICE) ||
+        !put(root, "dataschema", rule->schema) ||
         !put(root, "organizationid", oc_event_organization_id(event)))
         return ORGCAST_E_NOMEM;
 
     data = cJSON_CreateObject();
     if (!put_item(root, "data", data))
         return ORGCAST_E_NOMEM;
-    if (notification ? !put_notification(data, event->data.notification, time)
-                     : !put_invoice(data, event->data.invoice, time))
+    if (!put_object(data, rule->object, oc_event_slots[event->type], event->data, &fill))
         return ORGCAST_E_NOMEM;
 
     json = cJSON_PrintUnformatted(root);

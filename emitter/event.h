@@ -2,46 +2,57 @@
 #ifndef OC_EVENT_H
 #define OC_EVENT_H
 
-/* The event types: their names, their fields' checks, and the topic that each is published on. */
+/* Events as the caller's structs, walked by the catalogue's tables: their fields' checks, and the topic that
+ * each is published on. */
 
 #include <stdbool.h>
 #include <stddef.h>
 
 #include <orgcast/emitter.h>
 
+#include "event_rules.h"
+#include "event_structs.h"
 #include "ids.h"
 
-/* Limits, in bytes without the NUL. */
-#define OC_EVENT_INVOICE_NUMBER_MAX 128
-#define OC_EVENT_TITLE_MAX 256
-#define OC_EVENT_MESSAGE_MAX 4096
-#define OC_EVENT_SOURCE_MAX 256
+#define OC_EVENT_SOURCE_MAX 256 /* bytes without the NUL */
 
-/* "org/" organization "/invoices/notification/" entity, and the NUL. */
-#define OC_EVENT_TOPIC_LEN (4 + OC_ID_MAX + 23 + OC_ID_MAX + 1)
+/* "org/" organization "/invoices/" word "/" entity, and the NUL. */
+#define OC_EVENT_TOPIC_LEN (4 + OC_ID_MAX + 10 + OC_EVENT_WORD_MAX + 1 + OC_ID_MAX + 1)
 
-/* An event of any type: the struct that its type calls for, borrowed. */
+/* An event of any type, borrowed. */
 typedef struct oc_event {
     orgcast_event_type_t type;
-    union {
-        const orgcast_invoice_event_t *invoice;
-        const orgcast_notification_event_t *notification; /* ORGCAST_EVENT_NOTIFICATION_CREATED */
-    } data;
+    const void *data; /* the struct that the type calls for */
 } oc_event_t;
 
-/* Names on the wire: "invoice.paid", "PAID", "warning". NULL for the unset value and for a number
- * that is none of the enum's. */
-const char *oc_event_type_name(orgcast_event_type_t type);
-const char *oc_invoice_status_name(orgcast_invoice_status_t status);
-const char *oc_notification_type_name(orgcast_notification_type_t type);
+/* Where a struct keeps a field: a text as `const char *`, an enum, an object as pointer to its struct. */
+typedef struct oc_event_slot {
+    size_t offset;
+    const struct oc_event_slot *inner; /* an object's own fields, as in its oc_event_object_t */
+    size_t inner_offset;               /* where oc_event_inner_t has room for that struct */
+} oc_event_slot_t;
 
+/* By type; each beside the fields of oc_event_rules[type].data->object. */
+extern const oc_event_slot_t *const oc_event_slots[];
+
+/* "invoice.paid"; NULL for the unset value and for a number that is none of the enum's. */
+const char *oc_event_type_name(orgcast_event_type_t type);
 /* The other way, exact; the unset value for any other name. */
 orgcast_event_type_t oc_event_type_parse(const char *name);
-orgcast_invoice_status_t oc_invoice_status_parse(const char *name);
-orgcast_notification_type_t oc_notification_type_parse(const char *name);
+
+/* A text or an enum's value as it stands on the wire, and an object's struct: NULL for what is absent. Of a
+ * struct that passed its check. */
+const char *oc_event_get_text(const oc_event_field_t *field, const oc_event_slot_t *slot,
+                              const void *data);
+const void *oc_event_get_object(const oc_event_slot_t *slot, const void *data);
 
 /* ORGCAST_E_INVALID, with the field's catalogue name in diag, unless every field passes. */
-ORGCAST_MUST_CHECK orgcast_err_t oc_event_check_fields(const oc_event_t *event, orgcast_diag_t *diag);
+ORGCAST_MUST_CHECK orgcast_err_t oc_event_check_fields(const oc_event_t *event,
+                                                       orgcast_diag_t *diag);
+
+/* The same, and the type has to carry the data that oc_event_kinds[kind] is. */
+ORGCAST_MUST_CHECK orgcast_err_t oc_event_check_kind(size_t kind, orgcast_event_type_t type,
+                                                     const void *data, orgcast_diag_t *diag);
 
 /* CloudEvents `source`: a URI-reference of 1 to OC_EVENT_SOURCE_MAX bytes. */
 bool oc_event_source_valid(const char *source);

@@ -29,4 +29,8 @@ ORGCAST_MUST_CHECK orgcast_err_t oc_sink_init(orgcast_emitter_t *emitter, const 
                                               orgcast_diag_t *diag);
 void oc_sink_done(orgcast_emitter_t *emitter);
 
+/* What the functions of emit.h do; data is the struct that the type calls for. Their errors. */
+ORGCAST_MUST_CHECK orgcast_err_t oc_emit(orgcast_emitter_t *emitter, orgcast_event_type_t type,
+                                         const void *data, orgcast_receipt_t *ret_receipt);
+
 #endif

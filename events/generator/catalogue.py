@@ -52,6 +52,8 @@ class Enum:
 
 
 class Object:
+    """Of the data itself the C type is Data.c_type."""
+
     def __init__(self, name, fields, is_open, description):
         self.name = name  # "invoice", "invoice_previous"
         self.fields = fields
@@ -86,8 +88,9 @@ class Field:
 class Data:
     """What the types of one kind carry."""
 
-    def __init__(self, name, urn, schema_file, schema, body, entity, time):
+    def __init__(self, name, urn, schema_file, schema, body, entity, time, one_type):
         self.name = name
+        self.one_type = one_type
         self.urn = urn
         self.schema_file = schema_file
         self.schema = schema
@@ -95,6 +98,10 @@ class Data:
         self.entity = body.field(entity)
         self.organization = body.field("organizationId")
         self.time = body.field(time)
+
+    @property
+    def c_type(self):
+        return f"orgcast_{self.name}_event_t"
 
     def objects(self):
         """The nested ones first."""
@@ -170,11 +177,13 @@ class Catalogue:
             need(len(set(found)) == len(found), where, f"two types have the same {what}")
         need(0 < len(self.types) < TYPES_MAX, where, f"between 1 and {TYPES_MAX - 1} types are possible")
         for data in self.data:
-            need(any(one.data is data for one in self.types), where, f"no type carries {data.name}")
+            carriers = {one.name for one in self.types if one.data is data}
+            need(carriers, where, f"no type carries {data.name}")
+            need(len(carriers) == 1 or not data.one_type, where,
+                 f"{data.name} is for one type: orgcast_event_check_{data.name}() asks for none")
             for field_name, types in index["data"][data.name].get("only", {}).items():
                 field = data.body.field(field_name)
                 need(field and not field.required, where, f"only: {field_name} is no optional field of {data.name}")
-                carriers = {one.name for one in self.types if one.data is data}
                 need(types and set(types) <= carriers, where, f"only: {field_name} names a type without it")
                 field.only = types
 
@@ -182,14 +191,15 @@ class Catalogue:
 
     def read_data(self, name, entry):
         where = f"catalogue.json: data.{name}"
-        need(set(entry) <= {"schema", "entity", "time", "only"}, where, "has an unknown member")
+        need(set(entry) <= {"schema", "entity", "time", "only", "one_type"}, where, "has an unknown member")
         need(re.fullmatch(r"[a-z][a-z0-9]*", name), where, "the name must be one lower-case word")
         urn, schema = next(((urn, schema) for urn, (file, schema) in self.schemas.items()
                             if file == entry["schema"]), (None, None))
         need(schema, where, "schema is no file of events/")
         self.owner = schema
         body = self.read_object(name, schema, schema, entry["schema"], is_root=True)
-        data = Data(name, urn, entry["schema"], schema, body, entry["entity"], entry["time"])
+        data = Data(name, urn, entry["schema"], schema, body, entry["entity"], entry["time"],
+                    entry.get("one_type", False))
         for what, field, wanted in (("entity", data.entity, "orgcast-entity-id"),
                                     ("organizationId", data.organization, "orgcast-organization-id"),
                                     ("time", data.time, "date-time")):

@@ -20,3 +20,23 @@ def c_string(text):
 def any_of(words):
     """"a, b or c"."""
     return " or ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else words[0]
+
+
+FORMAT_LIMITS = {
+    "orgcast-organization-id":
+        "{length} without `/ + #`, white space and control characters; does not begin with `$`",
+    "orgcast-entity-id": "{length} without `/ + #`, white space and control characters",
+    "orgcast-line": "{length} without control characters",
+    "orgcast-text": "{length}; of the control characters only tabs and line ends",
+    "date-time": "RFC 3339 with upper-case T and Z, up to nanoseconds, no leap second",
+}
+
+
+def limits(field):
+    """What a text may be, in words; empty for what is no text."""
+    if field.kind != "text":
+        return ""
+    if field.pattern:
+        return field.fault.removeprefix("must be ")
+    least = 0 if field.may_be_empty else 1
+    return FORMAT_LIMITS[field.format].format(length=f"{least} to {field.max_bytes} bytes")

@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <orgcast/emit.h>
 #include <orgcast/err.h>
 #include <orgcast/event.h>
 
@@ -129,60 +130,6 @@ typedef struct orgcast_emitter_stats {
 ORGCAST_API ORGCAST_MUST_CHECK orgcast_err_t
 orgcast_emitter_open(const orgcast_emitter_options_t *options, orgcast_emitter_t **ret_emitter,
                      orgcast_diag_t *diag);
-
-/** Queue one event. Returns once it is in the queue; does not wait for the broker.
- *  @param emitter      borrowed; any thread
- *  @param event        borrowed; copied before return
- *  @param ret_receipt  may be NULL; matches the later delivery report
- *  @retval ORGCAST_OK         queued; one delivery report follows
- *  @retval ORGCAST_E_INVALID  a field failed its check (orgcast_event_check_* say which)
- *  @retval ORGCAST_E_FULL     queue_max_events reached; try again after a report
- *  @retval ORGCAST_E_NOMEM    out of memory
- *  @retval ORGCAST_E_IO       the system has no random bytes for the id
- *  @retval ORGCAST_E_CLOSED   orgcast_emitter_close() has begun
- *  On any error nothing was queued and no report follows.
- *  @since 0.1 */
-ORGCAST_API ORGCAST_MUST_CHECK orgcast_err_t
-orgcast_emit_invoice_created(orgcast_emitter_t *emitter, const orgcast_invoice_event_t *event,
-                             orgcast_receipt_t *ret_receipt);
-/** As orgcast_emit_invoice_created(); `event->previous` may carry the old values. @since 0.1 */
-ORGCAST_API ORGCAST_MUST_CHECK orgcast_err_t
-orgcast_emit_invoice_updated(orgcast_emitter_t *emitter, const orgcast_invoice_event_t *event,
-                             orgcast_receipt_t *ret_receipt);
-/** As orgcast_emit_invoice_created(). @since 0.1 */
-ORGCAST_API ORGCAST_MUST_CHECK orgcast_err_t
-orgcast_emit_invoice_sent(orgcast_emitter_t *emitter, const orgcast_invoice_event_t *event,
-                          orgcast_receipt_t *ret_receipt);
-/** As orgcast_emit_invoice_created(). @since 0.1 */
-ORGCAST_API ORGCAST_MUST_CHECK orgcast_err_t
-orgcast_emit_invoice_paid(orgcast_emitter_t *emitter, const orgcast_invoice_event_t *event,
-                          orgcast_receipt_t *ret_receipt);
-/** As orgcast_emit_invoice_created(). @since 0.1 */
-ORGCAST_API ORGCAST_MUST_CHECK orgcast_err_t
-orgcast_emit_invoice_overdue(orgcast_emitter_t *emitter, const orgcast_invoice_event_t *event,
-                             orgcast_receipt_t *ret_receipt);
-/** As orgcast_emit_invoice_created(). @since 0.1 */
-ORGCAST_API ORGCAST_MUST_CHECK orgcast_err_t
-orgcast_emit_invoice_cancelled(orgcast_emitter_t *emitter, const orgcast_invoice_event_t *event,
-                               orgcast_receipt_t *ret_receipt);
-/** As orgcast_emit_invoice_created(). @since 0.1 */
-ORGCAST_API ORGCAST_MUST_CHECK orgcast_err_t
-orgcast_emit_invoice_deleted(orgcast_emitter_t *emitter, const orgcast_invoice_event_t *event,
-                             orgcast_receipt_t *ret_receipt);
-/** As orgcast_emit_invoice_created(). @since 0.1 */
-ORGCAST_API ORGCAST_MUST_CHECK orgcast_err_t
-orgcast_emit_notification(orgcast_emitter_t *emitter, const orgcast_notification_event_t *event,
-                          orgcast_receipt_t *ret_receipt);
-
-/** Say which field of an event an emit would refuse, and why; publishes nothing. Any thread.
- *  @param diag may be NULL; names the field by its catalogue name
- *  @retval ORGCAST_E_INVALID a field failed its check
- *  @since 0.1 */
-ORGCAST_API ORGCAST_MUST_CHECK orgcast_err_t orgcast_event_check_invoice(
-    orgcast_event_type_t type, const orgcast_invoice_event_t *event, orgcast_diag_t *diag);
-/** @copydoc orgcast_event_check_invoice */
-ORGCAST_API ORGCAST_MUST_CHECK orgcast_err_t
-orgcast_event_check_notification(const orgcast_notification_event_t *event, orgcast_diag_t *diag);
 
 /** Wait until the broker has answered every event emitted before this call, and each of these
  *  answers has been reported.

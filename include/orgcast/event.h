@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
+/* Written by events/generate from events/; do not edit. */
+/* clang-format off */
 #ifndef ORGCAST_EVENT_H
 #define ORGCAST_EVENT_H
 
 /** @file
  *  The events, as C structs. On the wire they are CloudEvents 1.0 in structured JSON mode; the
  *  field names there are these in camel case. All strings are UTF-8, NUL-terminated, borrowed. */
-
-#include <stdint.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -25,6 +25,7 @@ typedef enum orgcast_event_type {
     ORGCAST_EVENT_NOTIFICATION_CREATED, /**< "notification.created" */
 } orgcast_event_type_t;
 
+/** Where the invoice stands. The zero value is none. */
 typedef enum orgcast_invoice_status {
     ORGCAST_INVOICE_STATUS_UNSET = 0,
     ORGCAST_INVOICE_STATUS_DRAFT,
@@ -35,6 +36,7 @@ typedef enum orgcast_invoice_status {
     ORGCAST_INVOICE_STATUS_CANCELLED,
 } orgcast_invoice_status_t;
 
+/** How it is shown. The zero value is none. */
 typedef enum orgcast_notification_type {
     ORGCAST_NOTIFICATION_TYPE_UNSET = 0,
     ORGCAST_NOTIFICATION_TYPE_SUCCESS,
@@ -43,47 +45,69 @@ typedef enum orgcast_notification_type {
     ORGCAST_NOTIFICATION_TYPE_ERROR,
 } orgcast_notification_type_t;
 
-/** Old values of an invoice's fields that changed; what did not change stays NULL or UNSET. */
+/** Old values of the invoice's fields that changed; what did not change is absent. */
 typedef struct orgcast_invoice_previous {
+    /** NULL: absent. What people call the invoice. 1 to 128 bytes without control characters. */
     const char *invoice_number;
+    /** NULL: absent. For example 99.90; sent exactly as given, never through a float. A decimal
+     *  number: up to 18 digits, up to 6 after the point. */
     const char *amount;
+    /** NULL: absent. For example EUR. Three upper-case letters (ISO 4217). */
     const char *currency;
+    /** UNSET: absent. Where the invoice stands. */
     orgcast_invoice_status_t status;
 } orgcast_invoice_previous_t;
 
 /** Data of every `invoice.*` event. */
 typedef struct orgcast_invoice_event {
-    /** Required; 1 to 128 bytes without `/ + #`, white space and control characters; does not begin
-     *  with `$`. */
+    /** Required. The organization. 1 to 128 bytes without `/ + #`, white space and control
+     *  characters; does not begin with `$`. */
     const char *organization_id;
-    /** Required; the same, but may begin with `$`. CloudEvents `subject`. */
+    /** Required. The invoice. 1 to 128 bytes without `/ + #`, white space and control characters.
+     *  CloudEvents `subject`. */
     const char *invoice_id;
-    /** Required; 1 to 128 bytes without control characters: what people call the invoice. */
+    /** Required. What people call the invoice. 1 to 128 bytes without control characters. */
     const char *invoice_number;
-    /** Required; decimal: `-?`, 1 to 18 digits, optionally `.` and 1 to 6 digits. Sent exactly as
-     *  given, never through a float. */
+    /** Required. For example 99.90; sent exactly as given, never through a float. A decimal number:
+     *  up to 18 digits, up to 6 after the point. */
     const char *amount;
-    const char *currency;            /**< required; ISO 4217, three upper-case letters */
-    orgcast_invoice_status_t status; /**< required */
-    /** RFC 3339 with upper-case T and Z, up to nanoseconds, no leap second; NULL: the time of the
-     *  emit call, UTC. CloudEvents `time`. */
+    /** Required. For example EUR. Three upper-case letters (ISO 4217). */
+    const char *currency;
+    /** Required. Where the invoice stands. */
+    orgcast_invoice_status_t status;
+    /** NULL: the time of the emit call, UTC. When it happened. RFC 3339 with upper-case T and Z, up
+     *  to nanoseconds, no leap second. CloudEvents `time`. */
     const char *timestamp;
-    const orgcast_invoice_previous_t *previous; /**< only for `invoice.updated`; NULL: absent */
+    /** Only for `invoice.updated`; NULL: absent. Old values of the invoice's fields that changed;
+     *  what did not change is absent. */
+    const orgcast_invoice_previous_t *previous;
 } orgcast_invoice_event_t;
 
 /** Data of `notification.created`. */
 typedef struct orgcast_notification_event {
-    const char *organization_id; /**< required; as above */
-    const char *notification_id; /**< required; as invoice_id; CloudEvents `subject` */
-    const char *title;           /**< required; 1 to 256 bytes without control characters */
-    /** Required; 1 to 4096 bytes; of the control characters only tabs and line ends. */
+    /** Required. The organization. 1 to 128 bytes without `/ + #`, white space and control
+     *  characters; does not begin with `$`. */
+    const char *organization_id;
+    /** Required. The notification. 1 to 128 bytes without `/ + #`, white space and control
+     *  characters. CloudEvents `subject`. */
+    const char *notification_id;
+    /** Required. What it is about, in one line. 1 to 256 bytes without control characters. */
+    const char *title;
+    /** Required. The text, perhaps of several lines. 1 to 4096 bytes; of the control characters
+     *  only tabs and line ends. */
     const char *message;
-    orgcast_notification_type_t type; /**< required */
-    const char *invoice_id;           /**< NULL: absent; otherwise as invoice_id above */
-    const char *timestamp;            /**< as above */
+    /** Required. How it is shown. */
+    orgcast_notification_type_t type;
+    /** NULL: absent. The invoice that it is about. 1 to 128 bytes without `/ + #`, white space and
+     *  control characters. */
+    const char *invoice_id;
+    /** NULL: the time of the emit call, UTC. When it happened. RFC 3339 with upper-case T and Z, up
+     *  to nanoseconds, no leap second. CloudEvents `time`. */
+    const char *timestamp;
 } orgcast_notification_event_t;
 
 #ifdef __cplusplus
 }
 #endif
 #endif
+/* clang-format on */

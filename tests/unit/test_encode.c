@@ -34,7 +34,7 @@ static char *encode(const oc_event_t *event)
 
 static char *encode_invoice(orgcast_event_type_t type, const orgcast_invoice_event_t *data)
 {
-    const oc_event_t event = {.type = type, .data.invoice = data};
+    const oc_event_t event = {.type = type, .data = data};
 
     return encode(&event);
 }
@@ -82,8 +82,7 @@ START_TEST(a_notification_reads_as_documented)
         .invoice_id = "inv-17",
         .timestamp = "2026-11-23T09:00:00+01:00",
     };
-    const oc_event_t event = {.type = ORGCAST_EVENT_NOTIFICATION_CREATED,
-                              .data.notification = &notification};
+    const oc_event_t event = {.type = ORGCAST_EVENT_NOTIFICATION_CREATED, .data = &notification};
     char *json = encode(&event);
 
     ck_assert_str_eq(json, "{\"specversion\":\"1.0\",\"id\":\"" ID
@@ -186,7 +185,7 @@ START_TEST(text_comes_back_byte_for_byte)
             .type = ORGCAST_NOTIFICATION_TYPE_INFO,
         };
         const oc_event_t event = {.type = ORGCAST_EVENT_NOTIFICATION_CREATED,
-                                  .data.notification = &notification};
+                                  .data = &notification};
         char *json = encode(&event);
         json_t *root = parse(json);
 
@@ -228,7 +227,7 @@ START_TEST(out_of_memory)
     const orgcast_invoice_previous_t previous = {"1", "2", "USD", ORGCAST_INVOICE_STATUS_SENT};
     cJSON_Hooks hooks = {failing_malloc, counting_free};
     orgcast_invoice_event_t data = invoice;
-    const oc_event_t event = {.type = ORGCAST_EVENT_INVOICE_UPDATED, .data.invoice = &data};
+    const oc_event_t event = {.type = ORGCAST_EVENT_INVOICE_UPDATED, .data = &data};
     int failures = 0;
 
     data.previous = &previous;

@@ -215,7 +215,7 @@ START_TEST(what_the_emitter_writes)
     for (int type = ORGCAST_EVENT_INVOICE_CREATED; type <= ORGCAST_EVENT_INVOICE_DELETED; type++) {
         for (size_t i = 0; i < COUNT(invoices); i++) {
             orgcast_invoice_event_t invoice = invoices[i];
-            const oc_event_t event = {(orgcast_event_type_t)type, {.invoice = &invoice}};
+            const oc_event_t event = {(orgcast_event_type_t)type, &invoice};
 
             if (type != ORGCAST_EVENT_INVOICE_UPDATED)
                 invoice.previous = NULL;
@@ -224,7 +224,7 @@ START_TEST(what_the_emitter_writes)
     }
     for (size_t i = 0; i < COUNT(notifications); i++) {
         const oc_event_t event = {.type = ORGCAST_EVENT_NOTIFICATION_CREATED,
-                                  .data.notification = &notifications[i]};
+                                  .data = &notifications[i]};
 
         check_emitted(&event);
     }
