@@ -250,6 +250,7 @@ class Catalogue:
         need(schema.get("type") == "string", where, "type must be string or object")
         if "enum" in schema:
             need(def_name and root is self.owner, where, "an enum must be a $def of its schema")
+            need(schema.get("description"), where, "a description is missing")
             need(not set(schema) & (STRING_KEYWORDS - {"type", "enum"}), where, "an enum needs no other keyword")
             field.enum = self.read_enum(f"{object_name.split('_')[0]}_{snake(def_name)}", schema, where)
             return field
@@ -269,6 +270,8 @@ class Catalogue:
         return found
 
     def check_text(self, field, where):
+        need(field.description, where, "a description is missing")
+        need(isinstance(field.example, str), where, "examples are missing: the pages show one")
         need(field.format is None or field.format in FORMATS, where, f"format must be one of {sorted(FORMATS)}")
         need(field.schema.get("minLength", 0) in (0, 1), where, "minLength must be 0 or 1")
         need(bool(field.format) + bool(field.pattern) == 1, where, "either a format or a pattern is needed")

@@ -40,3 +40,23 @@ def limits(field):
         return field.fault.removeprefix("must be ")
     least = 0 if field.may_be_empty else 1
     return FORMAT_LIMITS[field.format].format(length=f"{least} to {field.max_bytes} bytes")
+
+
+def example(one, field):
+    """A value for the field of that type of event."""
+    if field.enum:
+        word = one.name.rpartition(".")[2]
+        return next((value for value in field.enum.values if value.lower() == word), field.enum.values[0])
+    if field.object:
+        return {inner.name: example(one, inner) for inner in field.object.fields}
+    return field.example
+
+
+def example_event(one):
+    """A whole event; its id is a UUIDv7."""
+    data = {field.name: example(one, field) for field in one.data.body.fields
+            if not field.only or one.name in field.only}
+    return {"specversion": "1.0", "id": "01938c9e-5d2c-7000-8000-3a5f0b6c1d2e", "source": "/billing",
+            "type": one.name, "subject": data[one.data.entity.name], "time": data[one.data.time.name],
+            "datacontenttype": "application/json", "dataschema": one.data.urn,
+            "organizationid": data["organizationId"], "data": data}
