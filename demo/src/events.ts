@@ -1,47 +1,20 @@
 // SPDX-License-Identifier: MIT
 // The events of an organization's stream, and the one place where bytes from the network become them.
 
-export const InvoiceEvent = {
-  CREATED: 'invoice.created',
-  UPDATED: 'invoice.updated',
-  SENT: 'invoice.sent',
-  PAID: 'invoice.paid',
-  OVERDUE: 'invoice.overdue',
-  CANCELLED: 'invoice.cancelled',
-  DELETED: 'invoice.deleted',
-} as const;
+import { FIELDS, type EventPayloads, type EventType, type FieldRule } from './catalogue.js';
 
-export const NOTIFICATION_CREATED = 'notification.created';
+export { InvoiceEvent, NotificationEvent } from './catalogue.js';
+export type { InvoiceStatus, NotificationType } from './catalogue.js';
 
-const STATUSES = ['DRAFT', 'SENT', 'PENDING', 'PAID', 'OVERDUE', 'CANCELLED'] as const;
-const NOTIFICATION_TYPES = ['success', 'info', 'warning', 'error'] as const;
-const INVOICE_TYPES = Object.values(InvoiceEvent);
+/** The organization is the page's own, so it is left out. */
+type DataOf<T extends EventType> = Omit<EventPayloads[T], 'organizationId'>;
 
-export type InvoiceEventType = (typeof INVOICE_TYPES)[number];
-export type InvoiceStatus = (typeof STATUSES)[number];
-export type NotificationType = (typeof NOTIFICATION_TYPES)[number];
+export type InvoiceData = DataOf<'invoice.created'>;
 
-export interface InvoiceData {
-  readonly invoiceId: string;
-  readonly invoiceNumber: string;
-  /** A decimal string, exactly as the backend sent it: never a float. */
-  readonly amount: string;
-  readonly currency: string;
-  readonly status: InvoiceStatus;
-  readonly timestamp: string;
-}
-
-export interface NotificationData {
-  readonly notificationId: string;
-  readonly title: string;
-  readonly message: string;
-  readonly type: NotificationType;
-  readonly timestamp: string;
-}
-
-export type StreamEvent =
-  | { readonly id: string; readonly type: InvoiceEventType; readonly data: InvoiceData }
-  | { readonly id: string; readonly type: typeof NOTIFICATION_CREATED; readonly data: NotificationData };
+/** One of the catalogue's types with its data. */
+export type StreamEvent = {
+  [T in EventType]: { readonly id: string; readonly type: T; readonly data: DataOf<T> };
+}[EventType];
 
 export type Decoded =
   | { readonly ok: true; readonly event: StreamEvent }
@@ -58,69 +31,56 @@ function asObject(value: unknown, name: string): JsonObject {
   return value as JsonObject;
 }
 
-function textOf(object: JsonObject, name: string): string {
-  const value = object[name];
-  if (typeof value !== 'string' || value === '') throw new DecodeError(`${name} is not a text`);
+function asText(value: unknown, name: string): string {
+  if (typeof value !== 'string') throw new DecodeError(`${name} is not a text`);
   return value;
 }
 
-function oneOf<T extends string>(object: JsonObject, name: string, allowed: readonly T[]): T {
-  const value = textOf(object, name);
-  const found = allowed.find((one) => one === value);
-  if (found === undefined) throw new DecodeError(`${name} is none of ${allowed.join(', ')}`);
-  return found;
+function decodeText(rule: FieldRule & { readonly kind: 'text' }, value: unknown): string {
+  const text = asText(value, rule.name);
+  if (rule.pattern !== undefined && !rule.pattern.test(text)) throw new DecodeError(`${rule.name} does not read as one`);
+  if (rule.time === true && Number.isNaN(Date.parse(text))) throw new DecodeError(`${rule.name} is not a time`);
+  if (text === '' && rule.mayBeEmpty !== true) throw new DecodeError(`${rule.name} is empty`);
+  return text;
 }
 
-function amountOf(object: JsonObject): string {
-  const amount = textOf(object, 'amount');
-  if (!/^-?\d{1,18}(\.\d{1,6})?$/.test(amount)) throw new DecodeError('amount is not a decimal');
-  return amount;
+function decodeField(rule: FieldRule, value: unknown): unknown {
+  if (rule.kind === 'object') return decodeFields(rule.fields, asObject(value, rule.name));
+  if (rule.kind === 'text') return decodeText(rule, value);
+  const text = asText(value, rule.name);
+  if (!rule.values.includes(text)) throw new DecodeError(`${rule.name} is none of ${rule.values.join(', ')}`);
+  return text;
 }
 
-function timeOf(object: JsonObject): string {
-  const timestamp = textOf(object, 'timestamp');
-  if (Number.isNaN(Date.parse(timestamp))) throw new DecodeError('timestamp is not a time');
-  return timestamp;
+/** The members that the catalogue has; a newer sender's others are passed over. */
+function decodeFields(rules: readonly FieldRule[], object: JsonObject): JsonObject {
+  const fields: Record<string, unknown> = {};
+  for (const rule of rules) {
+    const value = object[rule.name];
+    if (value !== undefined) fields[rule.name] = decodeField(rule, value);
+    else if (rule.required) throw new DecodeError(`${rule.name} is missing`);
+  }
+  return fields;
+}
+
+function isEventType(type: string): type is EventType {
+  return Object.hasOwn(FIELDS, type);
 }
 
 function decodeChecked(payload: Uint8Array, organizationId: string): StreamEvent {
   const parsed: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(payload));
   const envelope = asObject(parsed, 'event');
   if (envelope['specversion'] !== '1.0') throw new DecodeError('specversion is not 1.0');
-  const id = textOf(envelope, 'id');
-  const type = oneOf(envelope, 'type', [...INVOICE_TYPES, NOTIFICATION_CREATED]);
-  const data = asObject(envelope['data'], 'data');
+  const id = asText(envelope['id'], 'id');
+  if (id === '') throw new DecodeError('id is empty');
+  const type = asText(envelope['type'], 'type');
+  if (!isEventType(type)) throw new DecodeError('type is none of the catalogue');
+  const fields = decodeFields(FIELDS[type], asObject(envelope['data'], 'data'));
   // The broker sees to this; a page that checks as well cannot show what a wrong broker lets through.
-  if (textOf(data, 'organizationId') !== organizationId) {
-    throw new DecodeError('organizationId is another one');
-  }
-  const timestamp = timeOf(data);
-
-  if (type === NOTIFICATION_CREATED) {
-    return {
-      id,
-      type,
-      data: {
-        notificationId: textOf(data, 'notificationId'),
-        title: textOf(data, 'title'),
-        message: textOf(data, 'message'),
-        type: oneOf(data, 'type', NOTIFICATION_TYPES),
-        timestamp,
-      },
-    };
-  }
-  return {
-    id,
-    type,
-    data: {
-      invoiceId: textOf(data, 'invoiceId'),
-      invoiceNumber: textOf(data, 'invoiceNumber'),
-      amount: amountOf(data),
-      currency: textOf(data, 'currency'),
-      status: oneOf(data, 'status', STATUSES),
-      timestamp,
-    },
-  };
+  if (fields['organizationId'] !== organizationId) throw new DecodeError('organizationId is another one');
+  const { organizationId: _own, ...data } = fields;
+  // What FIELDS describes is what EventPayloads declares: both are written from the catalogue.
+  return { id, type, data } as unknown as StreamEvent;
 }
 
 export function decodeEvent(payload: Uint8Array, organizationId: string): Decoded {

@@ -2,7 +2,7 @@
 // Joins the parts: address → connection → decoded events → what people see.
 
 import { openConnection, type Status } from './connection.js';
-import { decodeEvent, InvoiceEvent, NOTIFICATION_CREATED, type StreamEvent } from './events.js';
+import { decodeEvent, InvoiceEvent, NotificationEvent, type StreamEvent } from './events.js';
 import { createView, formatAmount, type Indicator, type Tone, type View } from './view.js';
 
 interface Address {
@@ -20,7 +20,8 @@ const INDICATORS: Readonly<Record<Status, Indicator>> = {
   unauthorized: 'unauthorized',
 };
 
-const TOASTS: Readonly<Record<(typeof InvoiceEvent)[keyof typeof InvoiceEvent], readonly [Tone, string]>> = {
+/** An invoice event without a text here is shown by the name of its type. */
+const TOASTS: Readonly<Partial<Record<InvoiceEvent, readonly [Tone, string]>>> = {
   [InvoiceEvent.CREATED]: ['info', 'New invoice'],
   [InvoiceEvent.UPDATED]: ['info', 'Invoice changed'],
   [InvoiceEvent.SENT]: ['info', 'Invoice sent'],
@@ -56,19 +57,30 @@ function createOnce(): (id: string) => boolean {
   };
 }
 
-function show(view: View, event: StreamEvent): void {
-  if (event.type === NOTIFICATION_CREATED) {
-    view.toast(event.data.type, event.data.title, event.data.message);
-    return;
-  }
+type InvoiceStreamEvent = Extract<StreamEvent, { readonly type: InvoiceEvent }>;
+
+function isInvoice(event: StreamEvent): event is InvoiceStreamEvent {
+  return Object.values<string>(InvoiceEvent).includes(event.type);
+}
+
+function showInvoice(view: View, event: InvoiceStreamEvent): void {
   const { invoiceId, invoiceNumber, amount, currency } = event.data;
   if (event.type === InvoiceEvent.DELETED) {
     view.removeInvoice(invoiceId);
   } else {
     view.showInvoice(event.data);
   }
-  const [tone, title] = TOASTS[event.type];
+  const [tone, title] = TOASTS[event.type] ?? ['info', event.type];
   view.toast(tone, title, `${invoiceNumber} \u00b7 ${formatAmount(amount)} ${currency}`);
+}
+
+/** Types that the catalogue gets later have no place on this page. */
+function show(view: View, event: StreamEvent): void {
+  if (isInvoice(event)) {
+    showInvoice(view, event);
+  } else if (event.type === NotificationEvent.CREATED) {
+    view.toast(event.data.type, event.data.title, event.data.message);
+  }
 }
 
 function start(): void {

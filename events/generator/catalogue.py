@@ -168,7 +168,14 @@ class Catalogue:
         need(data, where, "data is none of the index's")
         emit = entry.get("emit", name.replace(".", "_"))
         need(re.fullmatch(r"[a-z][a-z0-9_]*", emit), where, "emit must be a C name")
+        self.check_words(entry["summary"], where)
         return Type(name, entry["word"], data, emit, entry["summary"])
+
+    @staticmethod
+    def check_words(text, where):
+        need(text.isascii() and text.isprintable() and not set(text) & set('\\"|<>') and "*/" not in text
+             and "/*" not in text, where, "descriptions are ASCII without \\ \" | < > and comment marks")
+        need(text.endswith("."), where, "descriptions are sentences")
 
     def check_types(self, index):
         where = "catalogue.json"
@@ -197,6 +204,8 @@ class Catalogue:
                             if file == entry["schema"]), (None, None))
         need(schema, where, "schema is no file of events/")
         self.owner = schema
+        need(schema.get("title") and schema.get("description"), where, "title or description is missing in the schema")
+        self.check_words(schema["description"], where)
         body = self.read_object(name, schema, schema, entry["schema"], is_root=True)
         data = Data(name, urn, entry["schema"], schema, body, entry["entity"], entry["time"],
                     entry.get("one_type", False))
@@ -240,6 +249,8 @@ class Catalogue:
         need(re.fullmatch(r"[a-z][A-Za-z0-9]*", name) and snake(name) not in RESERVED, where,
              "the name must be in camel case and no keyword")
         schema, root, def_name = self.resolve(schema, root, where)
+        need(schema.get("description"), where, "a description is missing")
+        self.check_words(schema["description"], where)
         field = Field(name, schema, required)
         if schema.get("type") == "object":
             need(may_nest and not required, where, "an object is possible as an optional field of the data itself")
@@ -250,7 +261,6 @@ class Catalogue:
         need(schema.get("type") == "string", where, "type must be string or object")
         if "enum" in schema:
             need(def_name and root is self.owner, where, "an enum must be a $def of its schema")
-            need(schema.get("description"), where, "a description is missing")
             need(not set(schema) & (STRING_KEYWORDS - {"type", "enum"}), where, "an enum needs no other keyword")
             field.enum = self.read_enum(f"{object_name.split('_')[0]}_{snake(def_name)}", schema, where)
             return field
@@ -270,7 +280,6 @@ class Catalogue:
         return found
 
     def check_text(self, field, where):
-        need(field.description, where, "a description is missing")
         need(isinstance(field.example, str), where, "examples are missing: the pages show one")
         need(field.format is None or field.format in FORMATS, where, f"format must be one of {sorted(FORMATS)}")
         need(field.schema.get("minLength", 0) in (0, 1), where, "minLength must be 0 or 1")
