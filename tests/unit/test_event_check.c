@@ -78,6 +78,7 @@ static const struct {
     const char *payload;
     size_t len;
 } bytes[] = {
+    {"no payload at all", NULL, 0},
     {"a byte that is not UTF-8", TEXT(BEGIN "\xff" END)},
     {"an overlong slash", TEXT(BEGIN "\xc0\xaf" END)},
     {"a surrogate", TEXT(BEGIN "\xed\xa0\x80" END)},
