@@ -497,7 +497,10 @@ void oc_metrics_each_changed(const oc_metrics_t *metrics, oc_metrics_published_t
 
 void oc_metrics_print(FILE *out)
 {
-    fputs("| metric | topic | |\n|---|---|---|\n", out);
+    fputs(
+        "<!-- Written by print_metrics from the table in plugin/metrics.c. -->\n"
+        "| metric | topic | meaning |\n|---|---|---|\n",
+        out);
     for (const row_t *row = rows; row < rows + ROW_COUNT; row++) {
         const char *labels = row->labels ? row->labels : "";
         const char *reason = row->count > 0 ? ""
@@ -512,4 +515,5 @@ void oc_metrics_print(FILE *out)
     for (size_t i = 0; i < ORG_ROW_COUNT; i++)
         fprintf(out, "| `%s{%s}` | | %s |\n", org_rows[i].name, org_rows[i].labels,
                 org_rows[i].meaning);
+    fputs("<!-- End of what print_metrics wrote. -->\n", out);
 }
