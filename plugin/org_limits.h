@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef OC_LIMITS_H
-#define OC_LIMITS_H
+#ifndef OC_ORG_LIMITS_H
+#define OC_ORG_LIMITS_H
 
 /* Who is connected and who publishes how much, for each organization and subject, and the limits on that.
  * What is kept is bounded by the connections there are and OC_IDLE_ORGS_MAX, not by how many names were
