@@ -22,29 +22,30 @@ bool oc_name_key_draw(oc_name_key_t *key);
 /* Two names have the same hash for one in 2^31 keys, whatever they are. The high bits are the good ones. */
 uint64_t oc_name_hash(const oc_name_key_t *key, const char *name, size_t len);
 
+/* Four on a cache line. */
 typedef struct oc_name_slot {
-    void *value; /* NULL: free */
-    const char *name;
-    uint32_t len;
+    void *value;   /* NULL: free */
     uint32_t hash; /* the high half */
+    uint32_t len;  /* of the name */
 } oc_name_slot_t;
 
 typedef struct oc_name_table {
-    const oc_name_key_t *key; /* borrowed; the one member that is set before use */
+    const oc_name_key_t *key; /* borrowed; set before use, as name_at is */
+    size_t name_at;           /* offset in each value where its name is */
     oc_name_slot_t *slots;
     size_t count;  /* at most half of the slots */
     unsigned bits; /* there are 2^bits slots; 0: none yet */
 } oc_name_table_t;
 
-/* Neither names nor values are the table's. */
+/* The values are not the table's. */
 void oc_name_table_done(oc_name_table_t *table);
 
 /* Room for one more; false when out of memory. */
 bool oc_name_table_reserve(oc_name_table_t *table);
 
-/* After oc_name_table_reserve(); the name is not in the table yet.
- * name: borrowed as long as it is in the table */
-void oc_name_table_add(oc_name_table_t *table, const char *name, size_t len, void *value);
+/* After oc_name_table_reserve(); the name, of len bytes, is not in the table yet.
+ * value: borrowed as long as it is in the table */
+void oc_name_table_add(oc_name_table_t *table, void *value, size_t len);
 
 /* What the name had, or NULL. Allocates nothing. */
 void *oc_name_table_remove(oc_name_table_t *table, const char *name, size_t len);
