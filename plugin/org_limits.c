@@ -299,7 +299,7 @@ static bool take(org_t *org, int64_t max_rate, uint64_t clock_ms)
 {
     uint64_t rate = (uint64_t)(max_rate < RATE_MAX ? max_rate : RATE_MAX);
     uint64_t passed_ms = clock_ms - org->refilled_ms;
-    uint64_t refill = rate * (passed_ms < FULL_AFTER_MS ? passed_ms : FULL_AFTER_MS);
+    uint64_t refill = passed_ms < FULL_AFTER_MS ? rate * passed_ms : org->spent;
 
     org->refilled_ms = clock_ms;
     org->spent = org->spent > refill ? org->spent - refill : 0;
