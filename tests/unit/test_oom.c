@@ -19,6 +19,8 @@
 #include "keyring.h"
 #include "mem.h"
 #include "options.h"
+#include "org_limits.h"
+#include "penalty.h"
 #include "scratch.h"
 #include "session.h"
 #include "test_jwks.h"
@@ -407,6 +409,154 @@ START_TEST(binding)
         oc_sessions_free(sessions);
     }
     ck_assert_int_gt(tried, CLIENTS);
+}
+END_TEST
+
+static void body_new_limits(bool failing)
+{
+    oc_limits_t *limits = oc_limits_new();
+
+    WANT((limits == NULL) == failing);
+    oc_limits_free(limits);
+}
+
+static void body_new_penalty(bool failing)
+{
+    oc_penalty_t *penalty = oc_penalty_new(1);
+
+    WANT((penalty == NULL) == failing);
+    oc_penalty_free(penalty);
+}
+
+static oc_identity_t *numbered_identity(int number, int org_count)
+{
+    oc_claim_rules_t rules = claim_rules;
+    json_t *orgs = json_array();
+    OC_CLEANUP(oc_json_decrefp)
+    json_t *claims = json_pack("{s:o, s:i, s:o}", "sub", json_sprintf("user-%d", number), "exp",
+                               2000, "org_id", orgs);
+    oc_identity_t *identity = NULL;
+
+    for (int i = 0; i < org_count; i++)
+        json_array_append_new(orgs, json_sprintf("org-%d", number + i));
+    rules.max_orgs = OC_ORGS_PER_TOKEN_MAX;
+    ck_assert_int_eq(oc_identity_from_claims(&rules, claims, NOW_S, &identity, NULL), OC_OK);
+    return identity;
+}
+
+/* Each of 64 organizations and the subject are new, and both tables grow on the way: whichever allocation
+ * fails, nothing is left of that connection, and the next try succeeds. */
+START_TEST(entering)
+{
+    long failures = 0;
+
+    each_allocation("oc_limits_new", body_new_limits);
+    for (long fail_at = 0; fail_at < 70; fail_at++) {
+        oc_limits_t *limits = oc_limits_new();
+
+        for (int i = 0; i < 200; i += 64) {
+            oc_identity_t *identity = numbered_identity(i, 64);
+            size_t orgs = oc_limits_org_count(limits);
+            oc_err_t err;
+
+            arm(fail_at, fail_at % 2);
+            err = oc_limits_enter(limits, identity);
+            disarm();
+            if (err) {
+                failures++;
+                ck_assert_int_eq(err, OC_E_NOMEM);
+                ck_assert_uint_eq(oc_limits_org_count(limits), orgs);
+                ck_assert_uint_eq(oc_limits_of_subject(limits, identity->subject), 0);
+                ck_assert_int_eq(oc_limits_enter(limits, identity), OC_OK);
+            }
+            ck_assert_uint_eq(oc_limits_org_count(limits), orgs + 64);
+            ck_assert_uint_eq(oc_limits_of_subject(limits, identity->subject), 1);
+            ck_assert_uint_eq(
+                oc_limits_find_org(limits, identity->orgs[63].id, identity->orgs[63].len)
+                    ->connections,
+                1);
+            oc_identity_unref(identity);
+        }
+        oc_limits_free(limits);
+    }
+    ck_assert_int_gt(failures, 256);
+}
+END_TEST
+
+/* A second connection into organizations that are there counts nowhere, when the one that is new finds no
+ * memory; and leaving, looking and events of known organizations need none. */
+START_TEST(limits_without_memory)
+{
+    const oc_limit_rules_t rules = {
+        .max_per_org = 10, .max_per_subject = 10, .max_publish_rate = 1};
+    const oc_limit_rules_t unlimited = {0};
+    oc_limits_t *limits = oc_limits_new();
+    oc_identity_t *first = numbered_identity(0, 3);
+    oc_identity_t *second = numbered_identity(0, 4);
+    oc_diag_t diag = {0};
+
+    ck_assert_int_eq(oc_limits_enter(limits, first), OC_OK);
+    arm(0, true);
+    WANT(oc_limits_enter(limits, second) == OC_E_NOMEM);
+    WANT(oc_limits_enter(limits, first) == OC_OK);
+    WANT(oc_limits_check(limits, &rules, second, first, NULL) == OC_OK);
+    WANT(oc_limits_publish(limits, &rules, "org-1", 5, 0, &diag) == OC_OK);
+    WANT(oc_limits_publish(limits, &rules, "acme", 4, 0, &diag) == OC_E_NOMEM);
+    WANT(diag.code == OC_E_NOMEM);
+    WANT(oc_limits_publish(limits, &unlimited, "acme", 4, 0, NULL) == OC_OK);
+    oc_limits_refused(limits, "acme", 4, 0);
+    oc_limits_leave(limits, first);
+    oc_limits_tick(limits, 1);
+    disarm();
+    ck_assert_uint_eq(oc_limits_org_count(limits), 3);
+    ck_assert_uint_eq(oc_limits_subject_count(limits), 1);
+    for (size_t i = 0; i < 3; i++)
+        ck_assert_uint_eq(
+            oc_limits_find_org(limits, first->orgs[i].id, first->orgs[i].len)->connections, 1);
+    oc_identity_unref(first);
+    oc_identity_unref(second);
+    oc_limits_free(limits);
+}
+END_TEST
+
+/* A table that cannot become smaller stays as it is. */
+START_TEST(shrinking_without_memory)
+{
+    oc_limits_t *limits = oc_limits_new();
+    oc_identity_t *identity = numbered_identity(0, 200);
+    oc_identity_t *last = numbered_identity(199, 1);
+
+    ck_assert_int_eq(oc_limits_enter(limits, identity), OC_OK);
+    ck_assert_int_eq(oc_limits_enter(limits, last), OC_OK);
+    oc_limits_leave(limits, identity);
+    arm(0, true);
+    oc_limits_tick(limits, 0);
+    disarm();
+    ck_assert_int_eq(memory.failed, 1);
+    ck_assert_uint_eq(oc_limits_find_org(limits, "org-199", 7)->connections, 1);
+    arm(-1, false);
+    oc_limits_tick(limits, 0);
+    disarm();
+    ck_assert_int_eq(memory.count, 1);
+    ck_assert_uint_eq(oc_limits_find_org(limits, "org-199", 7)->connections, 1);
+    oc_identity_unref(identity);
+    oc_identity_unref(last);
+    oc_limits_free(limits);
+}
+END_TEST
+
+START_TEST(new_penalty)
+{
+    oc_penalty_t *penalty = oc_penalty_new(1);
+
+    each_allocation("oc_penalty_new", body_new_penalty);
+    arm(0, true);
+    for (int i = 0; i < OC_PENALTY_BURST; i++)
+        oc_penalty_note(penalty, "192.0.2.1", 0);
+    WANT(oc_penalty_held(penalty, "192.0.2.1", 0));
+    disarm();
+    ck_assert_int_eq(memory.count, 0);
+    oc_penalty_free(penalty);
 }
 END_TEST
 
@@ -804,6 +954,10 @@ int main(void)
     tcase_add_test(tcase, identifying);
     tcase_add_test(tcase, new_sessions);
     tcase_add_test(tcase, binding);
+    tcase_add_test(tcase, entering);
+    tcase_add_test(tcase, limits_without_memory);
+    tcase_add_test(tcase, shrinking_without_memory);
+    tcase_add_test(tcase, new_penalty);
     tcase_add_test(tcase, configuring);
     tcase_add_test(tcase, loading_keys);
     tcase_add_test(tcase, key_sets);
