@@ -239,9 +239,7 @@ static void subject_leave(oc_limits_t *limits, const char *name)
 
 static bool has_room(uint64_t connections, bool one_ends, int64_t max)
 {
-    if (one_ends && connections > 0)
-        connections--;
-    return max == 0 || (int64_t)connections < max;
+    return max == 0 || (int64_t)connections - one_ends < max;
 }
 
 oc_err_t oc_limits_check(const oc_limits_t *limits, const oc_limit_rules_t *rules,
