@@ -141,17 +141,13 @@ static entry_t *find(entry_t *set, const source_t *source)
     return NULL;
 }
 
-/* The entry to give up: with the fewest bad tokens by now, and of several such the one that had its last
- * the longest ago. Free ones are like that. */
+/* The entry to give up: with the fewest bad tokens by now. Where there are none, nothing is lost. */
 static entry_t *least(const oc_penalty_t *penalty, entry_t *set)
 {
     entry_t *found = &set[0];
 
     for (size_t way = 1; way < WAYS; way++) {
-        uint32_t spent = spent_now(penalty, &set[way]);
-        uint32_t found_spent = spent_now(penalty, found);
-
-        if (spent < found_spent || (spent == found_spent && set[way].noted_s < found->noted_s))
+        if (spent_now(penalty, &set[way]) < spent_now(penalty, found))
             found = &set[way];
     }
     return found;
