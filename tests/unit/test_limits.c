@@ -245,6 +245,7 @@ static const struct {
     {"each millisecond one", 1, 1000, 3, 1},
     {"each millisecond one, seven later", 7, 1000, 10, 7},
     {"a rate beyond all measure", 1000, INT64_MAX, 100000, 100000},
+    {"a bucket that would not fit", 1000, INT64_C(1) << 61, 100, 100},
 };
 
 START_TEST(step_by_step)
