@@ -25,26 +25,18 @@
 static pthread_mutex_t writer_lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* Who can write the file can make the broker accept tokens: so it must be root's, the broker's or its
- * folder's owner's, and nobody else may write it. OC_OK too when there is none. */
-static oc_err_t check_trust(const char *path, oc_diag_t *diag)
+ * folder's owner's, and nobody else may write it. */
+static oc_err_t read_trusted(const char *path, unsigned char **ret_bytes, size_t *ret_len,
+                             oc_diag_t *diag)
 {
     OC_CLEANUP(oc_freep) char *folder = strdup(path);
-    struct stat file;
     struct stat above;
 
     if (!folder)
         return oc_fail(diag, OC_E_NOMEM, "out of memory");
-    if (lstat(path, &file) != 0)
-        return OC_OK; /* reading it says what is wrong */
-    if (stat(dirname(folder), &above) == 0 &&
-        (file.st_uid == 0 || file.st_uid == geteuid() || file.st_uid == above.st_uid) &&
-        (file.st_mode & (S_IWGRP | S_IWOTH)) == 0 && S_ISREG(file.st_mode))
-        return OC_OK;
-    return oc_fail(
-        diag, OC_E_IO,
-        "'%.150s' is not trusted: it must be a file of root's or the broker's user's that "
-        "nobody else may write",
-        path);
+    if (stat(dirname(folder), &above) != 0)
+        return oc_fail(diag, OC_E_IO, "'%s': %s", path, strerror(errno));
+    return oc_file_read_trusted(path, above.st_uid, CACHE_MAX_BYTES, ret_bytes, ret_len, diag);
 }
 
 /* The object of all sets, owned by the caller. OC_E_IO when there is no file or none that holds them. */
@@ -55,10 +47,8 @@ static oc_err_t read_sets(const char *path, json_t **ret_sets, oc_diag_t *diag)
     size_t len = 0;
     oc_diag_t cause = {0};
     json_t *sets;
-    oc_err_t err = check_trust(path, diag);
+    oc_err_t err = read_trusted(path, &bytes, &len, diag);
 
-    if (!err)
-        err = oc_file_read(path, CACHE_MAX_BYTES, &bytes, &len, diag);
     if (err)
         return err;
     err = oc_json_load((const char *)bytes, len, &document, &cause);
