@@ -4,7 +4,7 @@
 
 /* Which tokens are revoked before their time is over: those of a `jti`, those of a subject or of an
  * organization that were issued before some moment. Kept in memory for the broker's thread and, with a
- * file, on disk by a thread of its own, for which nobody waits (revocation_file.h has the format). One
+ * file, on disk by a thread of its own, for which nobody waits (revocation.h has the format). One
  * thread, the broker's, for everything here. */
 
 #include <stdbool.h>
@@ -13,33 +13,15 @@
 
 #include "err.h"
 #include "identity.h"
-
-/* Of all kinds together. */
-#define OC_REVOCATIONS_MAX ((size_t)65536)
+#include "revocation.h"
 
 /* Changes that are not on disk yet, because it refuses them. */
-#define OC_REVOCATIONS_UNWRITTEN_MAX ((size_t)65536)
+#define OC_REVOCATIONS_UNWRITTEN_MAX ((size_t)131072)
 
 /* How many oc_revocations_forget() drops at most. */
 #define OC_REVOCATIONS_FORGET_MAX ((size_t)256)
 
 #define OC_REVOCATIONS_ERROR_MAX 512
-
-typedef enum oc_revocation_kind {
-    OC_REVOKE_JTI,
-    OC_REVOKE_SUBJECT,
-    OC_REVOKE_ORG,
-} oc_revocation_kind_t;
-#define OC_REVOCATION_KINDS 3
-
-typedef struct oc_revocation {
-    oc_revocation_kind_t kind;
-    const char *name; /* jti, subject or organization id */
-    int64_t
-        issued_before_s; /* tokens with an `iat` before it, and those without one; not for a jti */
-    int64_t revoked_s;   /* when that was said */
-    int64_t forget_s;    /* from then on no token that it names is valid; INT64_MAX: never */
-} oc_revocation_t;
 
 typedef struct oc_revocations oc_revocations_t;
 
@@ -61,7 +43,7 @@ void oc_revocations_free(oc_revocations_t *revocations);
 bool oc_revocations_match(const oc_revocations_t *revocations, const oc_identity_t *identity);
 
 /* Revoke, at once. If the name is there already, the later issued_before_s, revoked_s and forget_s of the two
- * hold, at its old place in the listing.
+ * hold, at its old place in the listing; but not those of one whose forget_s had come by the new revoked_s.
  * revocation: copied
  * ret_ticket: for oc_revocations_settled()
  * Errors, and nothing has changed: OC_E_CLAIM_INVALID for a name that no token can have; OC_E_INTERNAL with the
@@ -91,7 +73,8 @@ void oc_revocations_forget(oc_revocations_t *revocations, int64_t now_s);
 
 /* Read the file again, which an operator may have changed or replaced: it holds then, and besides what was
  * added and removed since and is not on disk yet. Whoever edits it loses what the broker writes between his
- * reading and his writing. Errors as those of oc_revocations_open(), and a file that is missing; what was
+ * reading and his writing. Errors as those of oc_revocations_open(), and a missing file, which is made again at
+ * the next oc_revocations_forget(); what was
  * there stays. Without a file: nothing happens. */
 OC_MUST_CHECK oc_err_t oc_revocations_reload(oc_revocations_t *revocations, int64_t now_s,
                                              oc_diag_t *diag);
