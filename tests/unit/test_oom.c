@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "event_check.h"
 #include "http.h"
@@ -21,6 +22,8 @@
 #include "options.h"
 #include "org_limits.h"
 #include "penalty.h"
+#include "revocation_file.h"
+#include "revocations.h"
 #include "scratch.h"
 #include "session.h"
 #include "test_jwks.h"
@@ -938,6 +941,212 @@ START_TEST(a_set_that_comes_without_memory)
 }
 END_TEST
 
+/* --- Revocations --- */
+
+#define REVOKED                                                                                    \
+    "{\"jti\":\"a\",\"revokedAt\":5}\n"                                                            \
+    "{\"unrevoke\":{\"jti\":\"b\"}}\n"                                                             \
+    "{\"subject\":\"ann\",\"issuedBefore\":100,\"revokedAt\":5,\"expiresAt\":5000}\n"
+
+static oc_revocations_t *revocations;
+static const char *revocation_path;
+
+static const oc_revocation_t org_revocation = {OC_REVOKE_ORG, "acme", 100, 5, 5000};
+
+static void open_revocations(void)
+{
+    revocation_path = scratch_file("revocations", REVOKED, strlen(REVOKED));
+    WANT(oc_revocations_new(&revocations) == OC_OK);
+    WANT(oc_revocations_open(revocations, revocation_path, NOW_S, NULL) == OC_OK);
+}
+
+static void body_new_revocations(bool failing)
+{
+    oc_revocations_t *made = NULL;
+
+    WANT(oc_revocations_new(&made) == (failing ? OC_E_NOMEM : OC_OK));
+    WANT(failing == (made == NULL));
+    oc_revocations_free(made);
+}
+
+/* Its last line is whole but for the newline, which is a parse of its own. */
+static void body_open_revocations(bool failing)
+{
+    oc_diag_t diag = {0};
+    bool armed = memory.armed;
+    oc_err_t err;
+
+    disarm();
+    revocation_path = scratch_file("revocations", REVOKED, strlen(REVOKED) - 1);
+    WANT(oc_revocations_new(&revocations) == OC_OK);
+    memory.armed = armed;
+    err = oc_revocations_open(revocations, revocation_path, NOW_S, &diag);
+    WANT(err == (failing ? OC_E_NOMEM : OC_OK) && diag.code == err);
+    disarm();
+    WANT(oc_revocations_count(revocations) == (err ? 0 : 2));
+    oc_revocations_free(revocations);
+    memory.armed = armed;
+}
+
+static void body_revoke(bool failing)
+{
+    uint64_t ticket = 0;
+    bool armed = memory.armed;
+    oc_err_t err;
+
+    disarm();
+    open_revocations();
+    memory.armed = armed;
+    err = oc_revocations_add(revocations, &org_revocation, &ticket, NULL);
+    WANT(err == (failing ? OC_E_NOMEM : OC_OK));
+    disarm();
+    WANT(oc_revocations_count(revocations) == (err ? 2 : 3));
+    oc_revocations_free(revocations);
+    memory.armed = armed;
+}
+
+static void body_unrevoke(bool failing)
+{
+    uint64_t ticket = 0;
+    bool armed = memory.armed;
+    oc_err_t err;
+
+    disarm();
+    open_revocations();
+    memory.armed = armed;
+    err = oc_revocations_remove(revocations, OC_REVOKE_JTI, "a", &ticket, NULL);
+    WANT(err == (failing ? OC_E_NOMEM : OC_OK));
+    disarm();
+    WANT(oc_revocations_count(revocations) == (err ? 2 : 1));
+    oc_revocations_free(revocations);
+    memory.armed = armed;
+}
+
+static void body_reload_revocations(bool failing)
+{
+    bool armed = memory.armed;
+    oc_err_t err;
+
+    disarm();
+    open_revocations();
+    (void)scratch_file("revocations", "", 0);
+    memory.armed = armed;
+    err = oc_revocations_reload(revocations, NOW_S, NULL);
+    WANT(err == (failing ? OC_E_NOMEM : OC_OK));
+    disarm();
+    WANT(oc_revocations_count(revocations) == (err ? 2 : 0));
+    oc_revocations_free(revocations);
+    memory.armed = armed;
+}
+
+/* What the writer's thread does. The file stays, or is replaced by one that says the same. */
+static void body_tidy_revocations(bool failing)
+{
+    oc_revocation_text_t text;
+    oc_revocation_set_t *set = NULL;
+    size_t lines = 0;
+    bool armed = memory.armed;
+    oc_err_t err;
+
+    disarm();
+    revocation_path = scratch_file("revocations", REVOKED, strlen(REVOKED));
+    memory.armed = armed;
+    err = oc_revocation_file_tidy(revocation_path, NOW_S, &lines, NULL);
+    WANT(err == (failing ? OC_E_NOMEM : OC_OK));
+    disarm();
+    WANT(oc_revocation_file_load(revocation_path, NOW_S, NULL, &set, &text, NULL) == OC_OK);
+    WANT(oc_revocation_set_count(set) == 2 && text.lines == (err ? 3 : 2));
+    oc_revocation_set_free(set);
+    memory.armed = armed;
+}
+
+START_TEST(revoking)
+{
+    each_allocation("oc_revocations_new", body_new_revocations);
+    each_allocation("oc_revocations_open", body_open_revocations);
+    each_allocation("oc_revocations_add", body_revoke);
+    each_allocation("oc_revocations_remove", body_unrevoke);
+    each_allocation("oc_revocations_reload", body_reload_revocations);
+    each_allocation("oc_revocation_file_tidy", body_tidy_revocations);
+}
+END_TEST
+
+/* So many that heap, slots and table grow; whichever allocation fails, that one is not there, and the next try
+ * succeeds. */
+START_TEST(revoking_many)
+{
+    long tried = 0;
+
+    for (long fail_at = 0; fail_at < 4; fail_at++) {
+        ck_assert_int_eq(oc_revocations_new(&revocations), OC_OK);
+        for (int i = 0; i < 3000; i++) {
+            char name[16];
+            oc_revocation_t revocation = {OC_REVOKE_JTI, name, 0, 5, 5000};
+            uint64_t ticket;
+
+            (void)snprintf(name, sizeof name, "n%d", i);
+            arm(fail_at, fail_at % 2);
+            if (oc_revocations_add(revocations, &revocation, &ticket, NULL)) {
+                disarm();
+                tried++;
+                WANT(oc_revocations_count(revocations) == (size_t)i);
+                WANT(oc_revocations_remove(revocations, OC_REVOKE_JTI, name, &ticket, NULL) ==
+                     OC_E_CLAIM_MISSING);
+                WANT(oc_revocations_add(revocations, &revocation, &ticket, NULL) == OC_OK);
+            }
+            disarm();
+        }
+        /* To merge, to take back and to forget needs no memory. */
+        arm(0, true);
+        for (int i = 0; i < 3000; i++) {
+            char name[16];
+            oc_revocation_t revocation = {OC_REVOKE_JTI, name, 0, 6, 6000 - i};
+            uint64_t ticket;
+
+            (void)snprintf(name, sizeof name, "n%d", i);
+            WANT(oc_revocations_add(revocations, &revocation, &ticket, NULL) == OC_OK);
+            if (i % 3 == 0)
+                WANT(oc_revocations_remove(revocations, OC_REVOKE_JTI, name, &ticket, NULL) ==
+                     OC_OK);
+        }
+        while (oc_revocations_count(revocations) > 0)
+            oc_revocations_forget(revocations, 6000);
+        disarm();
+        ck_assert_int_eq(memory.count, 0);
+        oc_revocations_free(revocations);
+    }
+    ck_assert_int_gt(tried, 3000);
+}
+END_TEST
+
+/* A file that is gone is made again once there is memory for all that is to be in it. */
+START_TEST(a_file_that_is_gone_without_memory)
+{
+    uint64_t ticket = 0;
+    bool failed = true;
+
+    open_revocations();
+    ck_assert_int_eq(unlink(revocation_path), 0);
+    ck_assert_int_eq(oc_revocations_add(revocations, &org_revocation, &ticket, NULL), OC_OK);
+    do {
+        (void)poll(NULL, 0, 1);
+        arm(1, true);
+        oc_revocations_forget(revocations, NOW_S);
+        disarm();
+    } while (memory.failed == 0);
+    ck_assert(access(revocation_path, F_OK) != 0);
+    do {
+        (void)poll(NULL, 0, 1);
+        oc_revocations_forget(revocations, NOW_S);
+    } while (!oc_revocations_settled(revocations, ticket, &failed) || failed);
+    oc_revocations_free(revocations);
+    ck_assert_int_eq(oc_revocations_new(&revocations), OC_OK);
+    ck_assert_int_eq(oc_revocations_open(revocations, revocation_path, NOW_S, NULL), OC_OK);
+    ck_assert_uint_eq(oc_revocations_count(revocations), 3);
+    oc_revocations_free(revocations);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tcase = tcase_create("oom");
@@ -966,5 +1175,8 @@ int main(void)
     tcase_add_test(tcase, new_verifier);
     tcase_add_test(tcase, verifier_in_use);
     tcase_add_test(tcase, a_set_that_comes_without_memory);
+    tcase_add_test(tcase, revoking);
+    tcase_add_test(tcase, revoking_many);
+    tcase_add_test(tcase, a_file_that_is_gone_without_memory);
     return unit_run("oom", tcase);
 }
