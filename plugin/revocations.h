@@ -72,10 +72,10 @@ size_t oc_revocations_count(const oc_revocations_t *revocations);
 void oc_revocations_forget(oc_revocations_t *revocations, int64_t now_s);
 
 /* Read the file again, which an operator may have changed or replaced: it holds then, and besides what was
- * added and removed since and is not on disk yet. Whoever edits it loses what the broker writes between his
- * reading and his writing. Errors as those of oc_revocations_open(), and a missing file, which is made again at
- * the next oc_revocations_forget(); what was
- * there stays. Without a file: nothing happens. */
+ * added and removed since and is not on disk yet. Whoever edits it loses what the broker writes between the
+ * reading and the writing of the editor. Without a file nothing happens.
+ * Errors, and what was there stays: as those of oc_revocations_open(), and a file that is missing, which the
+ * next oc_revocations_forget() has made again. */
 OC_MUST_CHECK oc_err_t oc_revocations_reload(oc_revocations_t *revocations, int64_t now_s,
                                              oc_diag_t *diag);
 
