@@ -50,6 +50,9 @@
     X(OC_E_NOMEM, "out_of_memory")                                                                 \
     X(OC_E_CONFIG, "config_invalid")                                                               \
     X(OC_E_IO, "io_error")                                                                         \
+    X(OC_E_REQUEST_INVALID, "request_invalid")                                                     \
+    X(OC_E_NOT_FOUND, "not_found")                                                                 \
+    X(OC_E_FULL, "full")                                                                           \
     X(OC_E_INTERNAL, "internal_error")
 
 #define OC_ERR_ENUM(constant, name) constant,

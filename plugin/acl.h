@@ -27,7 +27,11 @@ OC_MUST_CHECK oc_err_t oc_acl_publish(const oc_acl_rules_t *rules, const oc_iden
 OC_MUST_CHECK oc_err_t oc_acl_deliver(const oc_acl_rules_t *rules, const oc_identity_t *identity,
                                       const char *topic, int64_t now_s);
 
-/* True when the topic is inside a template, whatever its organization. */
-bool oc_acl_governs(const oc_acl_rules_t *rules, const char *topic);
+/* True when the topic is inside a template, whatever its organization, which is ret_org then. */
+bool oc_acl_governs(const oc_acl_rules_t *rules, const char *topic, oc_slice_t *ret_org);
+
+/* Where commands go, and their answers come from; every client with an identity may. */
+#define OC_ACL_CONTROL_TOPIC "$CONTROL/orgcast/v1"
+#define OC_ACL_RESPONSE_TOPIC OC_ACL_CONTROL_TOPIC "/response"
 
 #endif

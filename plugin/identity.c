@@ -2,6 +2,7 @@
 #include "identity.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,8 +10,6 @@
 #include "json.h"
 #include "mem.h"
 #include "utf8.h"
-
-#define CACHE_LINE 64
 
 /* NumericDate values are exact up to here, in a double as well as in the arithmetic below. */
 #define NUMERIC_DATE_MAX 9007199254740991.0
@@ -150,16 +149,39 @@ static oc_err_t read_subject(const oc_claim_rules_t *rules, json_t *claims, cons
     return OC_OK;
 }
 
-/* RFC 7519 §4.1.7; what a revocation names. One that cannot be named is refused. */
-static oc_err_t read_jti(json_t *claims, const json_t **ret, oc_diag_t *diag)
+/* The name that a revocation gives a token; len 0: it has none. */
+typedef struct jti {
+    const char *text;
+    size_t len;
+    char digits[24];
+} jti_t;
+
+/* RFC 7519 §4.1.7: a string. Some issue numbers, whose digits are the name then. What cannot be named is
+ * refused. */
+static oc_err_t read_jti(json_t *claims, jti_t *ret, oc_diag_t *diag)
 {
     const json_t *value = json_object_get(claims, "jti");
 
-    if (value && (!json_is_string(value) || json_string_length(value) == 0 ||
-                  json_string_length(value) > OC_JTI_MAX))
-        return oc_fail(diag, OC_E_CLAIM_INVALID, "jti is not a string of 1 to %d bytes",
+    ret->text = "";
+    ret->len = 0;
+    if (!value)
+        return OC_OK;
+    if (json_is_integer(value)) {
+        (void)snprintf(ret->digits, sizeof ret->digits, "%lld",
+                       (long long)json_integer_value(value));
+        ret->text = ret->digits;
+        ret->len = strlen(ret->digits);
+        return OC_OK;
+    }
+    if (!json_is_string(value) || json_string_length(value) == 0 ||
+        json_string_length(value) > OC_JTI_MAX ||
+        !oc_utf8_printable(json_string_value(value), json_string_length(value)))
+        return oc_fail(diag, OC_E_CLAIM_INVALID,
+                       "jti is neither a string of 1 to %d bytes without control characters nor a "
+                       "whole number",
                        OC_JTI_MAX);
-    *ret = value;
+    ret->text = json_string_value(value);
+    ret->len = json_string_length(value);
     return OC_OK;
 }
 
@@ -320,19 +342,26 @@ static oc_err_t read_orgs(const oc_claim_rules_t *rules, json_t *claims, bool an
 typedef struct parts {
     times_t times;
     const json_t *subject;
-    const json_t *jti; /* NULL: none */
+    jti_t jti;
     scopes_t scopes;
     org_list_t list;
 } parts_t;
 
-static size_t identity_size(const parts_t *parts)
+/* Where the times stand, and behind them the texts that are not of organizations. */
+static size_t times_at(const parts_t *parts)
 {
-    size_t size = sizeof(oc_identity_t) + parts->list.count * sizeof(oc_org_t) +
-                  json_string_length(parts->subject) + 1 + parts->scopes.len + 1;
+    size_t size = sizeof(oc_identity_t) + parts->list.count * sizeof(oc_org_t);
+    size_t align = _Alignof(oc_identity_times_t);
 
     for (size_t i = 0; i < parts->list.count; i++)
         size += parts->list.orgs[i].len + 1;
-    return parts->jti ? size + json_string_length(parts->jti) + 1 : size;
+    return (size + align - 1) / align * align;
+}
+
+static size_t identity_size(const parts_t *parts)
+{
+    return times_at(parts) + sizeof(oc_identity_times_t) + json_string_length(parts->subject) + 1 +
+           parts->scopes.len + 1 + parts->jti.len + 1;
 }
 
 /* Copy a text of len bytes to *text and move that behind it. Returns the copy. */
@@ -349,28 +378,25 @@ static char *put_text(char **text, const char *from, size_t len)
 static void put_parts(oc_identity_t *identity, const parts_t *parts)
 {
     char *text = (char *)&identity->orgs[parts->list.count];
-    char *base = (char *)identity;
+    oc_identity_times_t *times = (void *)((char *)identity + times_at(parts));
 
     for (size_t i = 0; i < parts->list.count; i++) {
         const oc_org_t *org = &parts->list.orgs[i];
 
         identity->orgs[i] = (oc_org_t){put_text(&text, org->id, org->len), org->len};
     }
+    *times = (oc_identity_times_t){parts->times.valid_from_s, parts->times.issued_s};
+    identity->times = times;
+    text = (char *)(times + 1);
     identity->subject =
         put_text(&text, json_string_value(parts->subject), json_string_length(parts->subject));
-    identity->scopes_at = (uint32_t)(put_text(&text, parts->scopes.text, parts->scopes.len) - base);
-    if (parts->jti)
-        identity->jti_at = (uint32_t)(put_text(&text, json_string_value(parts->jti),
-                                               json_string_length(parts->jti)) -
-                                      base);
+    (void)put_text(&text, parts->scopes.text, parts->scopes.len);
+    (void)put_text(&text, parts->jti.text, parts->jti.len);
 }
 
 static oc_err_t make(const parts_t *parts, oc_identity_t **ret, oc_diag_t *diag)
 {
-    size_t size = identity_size(parts);
-    /* On one cache line, as far as it fits: each delivery check reads it. */
-    oc_identity_t *identity =
-        aligned_alloc(CACHE_LINE, (size + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE);
+    oc_identity_t *identity = malloc(identity_size(parts));
 
     if (!identity)
         return oc_fail(diag, OC_E_NOMEM, "out of memory");
@@ -381,9 +407,7 @@ static oc_err_t make(const parts_t *parts, oc_identity_t **ret, oc_diag_t *diag)
         .may_subscribe = parts->scopes.subscribe,
         .any_org = parts->scopes.any_org,
         .admin = parts->scopes.admin,
-        .valid_from_s = parts->times.valid_from_s,
         .deadline_s = parts->times.deadline_s,
-        .issued_s = parts->times.issued_s,
     };
     put_parts(identity, parts);
     *ret = identity;
@@ -406,14 +430,18 @@ oc_err_t oc_identity_from_claims(const oc_claim_rules_t *rules, json_t *claims, 
     return make(&parts, ret_identity, diag);
 }
 
-const char *oc_identity_jti(const oc_identity_t *identity)
-{
-    return identity->jti_at ? (const char *)identity + identity->jti_at : NULL;
-}
-
 const char *oc_identity_scopes(const oc_identity_t *identity)
 {
-    return (const char *)identity + identity->scopes_at;
+    return identity->subject + strlen(identity->subject) + 1;
+}
+
+const char *oc_identity_jti(const oc_identity_t *identity)
+{
+    const char *scopes = oc_identity_scopes(identity);
+    const char *jti = scopes + strlen(scopes) + 1;
+
+    /* An empty one is refused. */
+    return *jti ? jti : NULL;
 }
 
 oc_identity_t *oc_identity_ref(oc_identity_t *identity)
@@ -431,7 +459,7 @@ void oc_identity_unref(oc_identity_t *identity)
 oc_err_t oc_identity_check_times(const oc_identity_t *identity, int64_t now_s, oc_diag_t *diag)
 {
     const times_t times = {.deadline_s = identity->deadline_s,
-                           .valid_from_s = identity->valid_from_s};
+                           .valid_from_s = identity->times->valid_from_s};
 
     return check_now(&times, now_s, diag);
 }

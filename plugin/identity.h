@@ -41,7 +41,13 @@ typedef struct oc_org {
     size_t len;
 } oc_org_t;
 
-/* No larger than it is, so that what a delivery check reads is on its first cache line. */
+/* What a delivery check does not need. */
+typedef struct oc_identity_times {
+    int64_t valid_from_s; /* nbf - leeway; INT64_MIN without nbf */
+    int64_t issued_s;     /* iat; INT64_MIN without one */
+} oc_identity_times_t;
+
+/* In this order, so that what a delivery check reads of one organization lies together. */
 typedef struct oc_identity {
     uint32_t references;
     uint16_t org_count;
@@ -49,13 +55,10 @@ typedef struct oc_identity {
     bool may_subscribe : 1;
     bool any_org : 1;
     bool admin : 1;
-    const char *subject;
-    uint32_t jti_at;      /* see oc_identity_jti() */
-    uint32_t scopes_at;   /* see oc_identity_scopes() */
-    int64_t valid_from_s; /* nbf - leeway; INT64_MIN without nbf */
-    int64_t deadline_s;   /* exp + leeway: from this second on, nothing is delivered or accepted */
-    int64_t issued_s;     /* iat; INT64_MIN without one */
-    oc_org_t orgs[];      /* sorted by length, then bytes; no duplicates */
+    int64_t deadline_s;  /* exp + leeway: from this second on, nothing is delivered or accepted */
+    const char *subject; /* oc_identity_scopes() and oc_identity_jti() follow behind it */
+    const oc_identity_times_t *times;
+    oc_org_t orgs[]; /* sorted by length, then bytes; no duplicates */
 } oc_identity_t;
 
 /* now_s: seconds since the epoch.
@@ -69,11 +72,11 @@ OC_MUST_CHECK oc_err_t oc_identity_from_claims(const oc_claim_rules_t *rules, js
 oc_identity_t *oc_identity_ref(oc_identity_t *identity);
 void oc_identity_unref(oc_identity_t *identity);
 
-/* The claim jti; NULL without one. */
-const char *oc_identity_jti(const oc_identity_t *identity);
-
 /* The names of the scope claim, separated by single spaces; those behind OC_SCOPES_MAX bytes are left out. */
 const char *oc_identity_scopes(const oc_identity_t *identity);
+
+/* The claim jti; NULL without one. */
+const char *oc_identity_jti(const oc_identity_t *identity);
 
 /* Whether an identity made earlier is still, or again, good now: the times alone. */
 OC_MUST_CHECK oc_err_t oc_identity_check_times(const oc_identity_t *identity, int64_t now_s,

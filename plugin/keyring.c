@@ -15,6 +15,7 @@
 typedef struct url_keys {
     oc_keyset_t keys;
     bool fetched;
+    int64_t fetched_s; /* when it was taken over */
     oc_fetch_t *fetch;
 } url_keys_t;
 
@@ -149,7 +150,7 @@ oc_err_t oc_keyring_reload(oc_keyring_t *ring, oc_diag_t *diag)
     return err;
 }
 
-bool oc_keyring_poll(oc_keyring_t *ring)
+bool oc_keyring_poll(oc_keyring_t *ring, int64_t now_s)
 {
     char line[OC_FETCH_MESSAGE_MAX];
     bool error;
@@ -165,6 +166,7 @@ bool oc_keyring_poll(oc_keyring_t *ring)
         oc_keyset_done(&url->keys);
         url->keys = fresh;
         url->fetched = true;
+        url->fetched_s = now_s;
         ring->stale = true;
     }
     /* Out of memory here: the keys of before stay until the next poll. */
@@ -177,6 +179,23 @@ bool oc_keyring_complete(const oc_keyring_t *ring)
         if (!ring->urls[i].fetched)
             return false;
     }
+    return true;
+}
+
+bool oc_keyring_fetched(const oc_keyring_t *ring, int64_t *ret_fetched_s)
+{
+    int64_t oldest_s = INT64_MAX;
+
+    for (size_t i = 0; i < ring->config->jwks_urls.count; i++) {
+        const url_keys_t *url = &ring->urls[i];
+        int64_t fetched_s = url->fetched ? url->fetched_s : INT64_MIN;
+
+        if (fetched_s < oldest_s)
+            oldest_s = fetched_s;
+    }
+    if (ring->config->jwks_urls.count == 0)
+        return false;
+    *ret_fetched_s = oldest_s;
     return true;
 }
 

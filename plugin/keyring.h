@@ -29,7 +29,11 @@ OC_MUST_CHECK oc_err_t oc_keyring_reload(oc_keyring_t *ring, oc_diag_t *diag);
 
 /* Take over what was fetched meanwhile, and pass on the fetchers' lines. Does not wait. True when the
  * keys changed. */
-bool oc_keyring_poll(oc_keyring_t *ring);
+bool oc_keyring_poll(oc_keyring_t *ring, int64_t now_s);
+
+/* When the set of a jwks_url was last fetched, of several the oldest; INT64_MIN while one never was. False
+ * without a jwks_url. */
+bool oc_keyring_fetched(const oc_keyring_t *ring, int64_t *ret_fetched_s);
 
 /* True when every jwks_url has brought a set; one from the cache does not count. */
 bool oc_keyring_complete(const oc_keyring_t *ring);

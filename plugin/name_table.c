@@ -28,26 +28,30 @@ bool oc_name_key_draw(oc_name_key_t *key)
     return true;
 }
 
+static uint64_t mix(const oc_name_key_t *key, uint64_t sum)
+{
+    sum *= key->multiplier;
+    return (sum ^ sum >> 32) * key->multiplier;
+}
+
 /* NH, the hash inside UMAC (RFC 4418 §5.2): each pair of words under its own pair of key words, so that no
- * difference between two names cancels out but by the key's choice. The last multiplication spreads
- * the sum over the high bits. */
+ * difference between two names cancels out but by the key's choice. What was mixed before goes into the sum
+ * where the key begins anew. The last multiplication spreads the sum over the high bits. */
 uint64_t oc_name_hash(const oc_name_key_t *key, const char *name, size_t len)
 {
-    const uint32_t *words = key->words;
     uint64_t sum = 0;
 
-    if (len > OC_NAME_MAX)
-        len = OC_NAME_MAX;
     for (size_t at = 0; at < len; at += sizeof(uint64_t)) {
+        const uint32_t *words = &key->words[at % OC_NAME_KEY_BYTES / sizeof(uint32_t)];
         size_t left = len - at;
         uint32_t pair[2] = {0};
 
+        if (at > 0 && at % OC_NAME_KEY_BYTES == 0)
+            sum = mix(key, sum);
         memcpy(pair, name + at, left < sizeof pair ? left : sizeof pair);
         sum += (uint64_t)(pair[0] + words[0]) * (pair[1] + words[1]);
-        words += 2;
     }
-    sum *= key->multiplier;
-    return (sum ^ sum >> 32) * key->multiplier;
+    return mix(key, sum);
 }
 
 static const char *name_of(const oc_name_table_t *table, const void *value)

@@ -9,10 +9,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define OC_NAME_MAX 512 /* bytes that the hash looks at; those behind are compared only */
+#define OC_NAME_KEY_BYTES 512
 
 typedef struct oc_name_key {
-    uint32_t words[OC_NAME_MAX / sizeof(uint32_t)];
+    uint32_t words[OC_NAME_KEY_BYTES / sizeof(uint32_t)];
     uint64_t multiplier;
 } oc_name_key_t;
 

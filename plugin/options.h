@@ -15,6 +15,7 @@
 #include "jwk.h"
 #include "jws.h"
 #include "key.h"
+#include "org_limits.h"
 #include "topic.h"
 
 #define OC_OPTION_LIST_MAX 64
@@ -28,6 +29,13 @@ typedef struct oc_strings {
     char *items[OC_OPTION_LIST_MAX];
     size_t count;
 } oc_strings_t;
+
+/* What a publish under the templates must be. */
+typedef enum oc_event_policy {
+    OC_EVENTS_CATALOGUE, /* a valid event of a catalogue type */
+    OC_EVENTS_ENVELOPE,  /* a valid event of any type */
+    OC_EVENTS_OFF,       /* any bytes */
+} oc_event_policy_t;
 
 typedef struct oc_config {
     /* Where keys come from; read again by oc_config_load_keys(). */
@@ -59,6 +67,15 @@ typedef struct oc_config {
     bool shared_subscriptions;
     bool defer_non_jwt;
     bool disconnect_on_expiry;
+    oc_event_policy_t validate_events;
+    int64_t event_max_bytes;
+    char *revocation_file; /* NULL: none */
+    oc_limit_rules_t limits;
+    int64_t bad_tokens_per_s; /* of one address; 0: any */
+    char *audit_log_file;     /* NULL: none */
+    int64_t metrics_interval_s;
+    char *metrics_listen; /* NULL: none */
+    bool metrics_per_org;
 
     /* The rules that the modules take, made of the above; they borrow from it. */
     oc_claim_rules_t claim_rules;

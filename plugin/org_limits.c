@@ -16,7 +16,6 @@
 #define RATE_MAX INT64_C(1000000000) /* far above what a broker does, and its bucket has room */
 
 _Static_assert(OC_ORG_IDLE_MS >= FULL_AFTER_MS, "a bucket that is not full would be forgotten");
-_Static_assert(OC_NAME_MAX >= OC_SUBJECT_MAX, "subjects would have the same hash");
 
 /* Of the list of idle organizations, a ring. */
 typedef struct link {
@@ -41,6 +40,7 @@ typedef struct subject {
 struct oc_limits {
     oc_name_table_t orgs;
     oc_name_table_t subjects;
+    bool counts_subjects;
     link_t idle; /* next: the organization without connections that was used longest ago */
     size_t idle_count;
     int64_t seen_ms;   /* the last time that a caller told */
@@ -62,6 +62,11 @@ oc_limits_t *oc_limits_new(void)
     limits->orgs = (oc_name_table_t){.key = &limits->key, .name_at = offsetof(org_t, id)};
     limits->subjects = (oc_name_table_t){.key = &limits->key, .name_at = offsetof(subject_t, name)};
     return limits;
+}
+
+void oc_limits_count_subjects(oc_limits_t *limits)
+{
+    limits->counts_subjects = true;
 }
 
 static void free_values(oc_name_table_t *table)
@@ -212,6 +217,8 @@ static bool subject_enter(oc_limits_t *limits, const char *name)
     subject_t *subject = subject_find(limits, name);
     size_t len = strlen(name);
 
+    if (!limits->counts_subjects)
+        return true;
     if (!subject) {
         if (!oc_name_table_reserve(&limits->subjects))
             return false;
@@ -365,6 +372,11 @@ const oc_org_load_t *oc_limits_find_org(const oc_limits_t *limits, const char *o
 size_t oc_limits_org_count(const oc_limits_t *limits)
 {
     return limits->orgs.count;
+}
+
+size_t oc_limits_connected_org_count(const oc_limits_t *limits)
+{
+    return limits->orgs.count - limits->idle_count;
 }
 
 size_t oc_limits_subject_count(const oc_limits_t *limits)

@@ -47,6 +47,9 @@ typedef struct oc_limits oc_limits_t;
 oc_limits_t *oc_limits_new(void);
 void oc_limits_free(oc_limits_t *limits);
 
+/* Count the connections of subjects as well, which takes some memory for each. Before there are any. */
+void oc_limits_count_subjects(oc_limits_t *limits);
+
 /* Whether a connection with this identity may be added: OC_E_LIMIT_CONNECTIONS when its subject or any of
  * its organizations has no room; diag says which limit it was. A service without organizations counts
  * for its subject alone. Allocates nothing.
@@ -85,6 +88,9 @@ const oc_org_load_t *oc_limits_find_org(const oc_limits_t *limits, const char *o
 
 /* Idle ones included. */
 size_t oc_limits_org_count(const oc_limits_t *limits);
+
+/* Those with connections. */
+size_t oc_limits_connected_org_count(const oc_limits_t *limits);
 
 /* Subjects with connections. */
 size_t oc_limits_subject_count(const oc_limits_t *limits);

@@ -26,13 +26,13 @@ oc_err_t oc_revocation_check_name(oc_revocation_kind_t kind, const char *name, o
     size_t len = strlen(name);
 
     if (len == 0 || len > longest[kind])
-        return oc_fail(diag, OC_E_CLAIM_INVALID, "%s is not of 1 to %zu bytes", members[kind],
+        return oc_fail(diag, OC_E_REQUEST_INVALID, "%s is not of 1 to %zu bytes", members[kind],
                        longest[kind]);
     if (kind == OC_REVOKE_ORG && !oc_org_id_valid(name, len))
-        return oc_fail(diag, OC_E_CLAIM_INVALID, "%s %s", members[kind],
+        return oc_fail(diag, OC_E_REQUEST_INVALID, "%s %s", members[kind],
                        oc_org_id_fault(name, len));
     if (!oc_utf8_printable(name, len))
-        return oc_fail(diag, OC_E_CLAIM_INVALID, "%s is not printable UTF-8", members[kind]);
+        return oc_fail(diag, OC_E_REQUEST_INVALID, "%s is not printable UTF-8", members[kind]);
     return OC_OK;
 }
 
@@ -50,7 +50,7 @@ oc_err_t oc_revocation_check(const oc_revocation_t *revocation, oc_diag_t *diag)
     if (!time_valid(revocation->revoked_s) ||
         (revocation->kind != OC_REVOKE_JTI && !time_valid(revocation->issued_before_s)) ||
         (revocation->forget_s != INT64_MAX && !time_valid(revocation->forget_s)))
-        return oc_fail(diag, OC_E_CLAIM_INVALID, "a time is out of range");
+        return oc_fail(diag, OC_E_REQUEST_INVALID, "a time is out of range");
     return OC_OK;
 }
 

@@ -283,14 +283,15 @@ bool oc_revocation_set_match(const oc_revocation_set_t *set, const oc_identity_t
     jti = oc_identity_jti(identity);
     if (jti && find(set, OC_REVOKE_JTI, jti, strlen(jti)))
         return true;
-    if (set->by_name[OC_REVOKE_SUBJECT] && names(set, OC_REVOKE_SUBJECT, identity->subject,
-                                                 strlen(identity->subject), identity->issued_s))
+    if (set->by_name[OC_REVOKE_SUBJECT] &&
+        names(set, OC_REVOKE_SUBJECT, identity->subject, strlen(identity->subject),
+              identity->times->issued_s))
         return true;
     if (!set->by_name[OC_REVOKE_ORG])
         return false;
     for (size_t i = 0; i < identity->org_count; i++) {
         if (names(set, OC_REVOKE_ORG, identity->orgs[i].id, identity->orgs[i].len,
-                  identity->issued_s))
+                  identity->times->issued_s))
             return true;
     }
     return false;

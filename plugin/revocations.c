@@ -125,14 +125,14 @@ static oc_err_t prepare(const oc_revocations_t *revocations, const oc_revocation
     *ret_change = NULL;
     if (!unrevoke && oc_revocations_count(revocations) >= OC_REVOCATIONS_MAX &&
         !oc_revocation_set_has(revocations->set, revocation->kind, revocation->name))
-        return oc_fail(diag, OC_E_INTERNAL,
+        return oc_fail(diag, OC_E_FULL,
                        "there are %zu revocations already; revoke by subject or organizationId, or "
                        "set jwt_max_lifetime so that they are forgotten sooner",
                        OC_REVOCATIONS_MAX);
     if (!revocations->writer)
         return OC_OK;
     if (oc_revocation_writer_unwritten(revocations->writer) >= OC_REVOCATIONS_UNWRITTEN_MAX)
-        return oc_fail(diag, OC_E_INTERNAL, "%zu changes of revocations wait for the disk already",
+        return oc_fail(diag, OC_E_FULL, "%zu changes of revocations wait for the disk already",
                        OC_REVOCATIONS_UNWRITTEN_MAX);
     *ret_change = oc_revocation_change_new(revocation, unrevoke);
     return *ret_change ? OC_OK : oc_fail(diag, OC_E_NOMEM, "out of memory");
@@ -171,7 +171,7 @@ oc_err_t oc_revocations_remove(oc_revocations_t *revocations, oc_revocation_kind
     if (err)
         return err;
     if (!oc_revocation_set_has(revocations->set, kind, name))
-        return oc_fail(diag, OC_E_CLAIM_MISSING, "not revoked");
+        return oc_fail(diag, OC_E_NOT_FOUND, "not revoked");
     err = prepare(revocations, &revocation, true, &change, diag);
     if (err)
         return err;

@@ -46,13 +46,13 @@ bool oc_revocations_match(const oc_revocations_t *revocations, const oc_identity
  * hold, at its old place in the listing; but not those of one whose forget_s had come by the new revoked_s.
  * revocation: copied
  * ret_ticket: for oc_revocations_settled()
- * Errors, and nothing has changed: OC_E_CLAIM_INVALID for a name that no token can have; OC_E_INTERNAL with the
+ * Errors, and nothing has changed: OC_E_REQUEST_INVALID for a name that no token can have; OC_E_FULL with the
  * cause in diag when OC_REVOCATIONS_MAX or OC_REVOCATIONS_UNWRITTEN_MAX is reached; OC_E_NOMEM. */
 OC_MUST_CHECK oc_err_t oc_revocations_add(oc_revocations_t *revocations,
                                           const oc_revocation_t *revocation, uint64_t *ret_ticket,
                                           oc_diag_t *diag);
 
-/* Take one back, at once. The same errors, and OC_E_CLAIM_MISSING when the name is not there. */
+/* Take one back, at once. The same errors, and OC_E_NOT_FOUND when the name is not there. */
 OC_MUST_CHECK oc_err_t oc_revocations_remove(oc_revocations_t *revocations,
                                              oc_revocation_kind_t kind, const char *name,
                                              uint64_t *ret_ticket, oc_diag_t *diag);

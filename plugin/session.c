@@ -4,126 +4,71 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HASH_NONFATAL_OOM 1
-#define HASH_FUNCTION HASH_FNV
-#define uthash_nonfatal_oom(session) ((session)->out_of_memory = true)
-#include <uthash.h>
-
 #include "client_map.h"
+#include "due_heap.h"
+#include "name_table.h"
 
 /* How long a session that does not live on stays after its disconnect, so that the Will which the broker
  * publishes then still meets it. */
 #define WILL_GRACE_S 60
 
-#define NOT_IN_HEAP SIZE_MAX
-
-#define CACHE_LINE 64
+typedef enum state {
+    CONNECTED,
+    OFFLINE, /* the broker may keep it for a later connection */
+    LEAVING, /* what comes of it now is its Will */
+} state_t;
 
 struct oc_session {
-    UT_hash_handle by_id;
-    unsigned char token_hash[OC_TOKEN_HASH_LEN];
-    int64_t due_s;     /* of the heap */
-    size_t heap_index; /* NOT_IN_HEAP: nothing is due */
-    bool out_of_memory;
+    oc_due_t due;
+    unsigned char token_hash[OC_SESSION_HASH_LEN];
+    void *owner;
+    const void *client;
     bool current;
-    bool lives_on; /* not connected: the broker may keep it */
-    bool service;  /* its identity serves every organization */
+    bool counted; /* in the limits, and among the connected */
+    bool kicked;
+    bool service; /* its identity serves every organization */
     bool end_on_expiry;
+    bool no_password;
     /* From here on, what a delivery check reads, side by side. */
-    _Alignas(CACHE_LINE) const void *client;
-    oc_identity_t *identity; /* NULL: foreign, or its time is over */
-    bool connected;
     bool id_bound;
     bool foreign;
+    bool revoked;
+    unsigned char state;
+    oc_identity_t *identity; /* NULL: foreign, or its time is over */
     char client_id[];
 };
 
 struct oc_sessions {
+    oc_limits_t *limits;
     oc_client_map_t by_client;
-    oc_session_t *by_id;         /* of identities; the current one of each client id */
-    oc_session_t *foreign_by_id; /* of other authenticators' clients, likewise */
-    oc_session_t **heap;         /* a binary min-heap by due_s */
-    size_t heap_count;
-    size_t heap_size;
+    oc_name_key_t key;
+    oc_name_table_t ids;         /* of identities; the current session of each client id */
+    oc_name_table_t foreign_ids; /* of other authenticators' clients, likewise */
+    oc_due_heap_t due;
+    size_t connected;
+    size_t offline;
 };
 
-static void heap_put(oc_sessions_t *sessions, size_t index, oc_session_t *session)
+static oc_session_t *session_of_due(oc_due_t *due)
 {
-    sessions->heap[index] = session;
-    session->heap_index = index;
+    return (oc_session_t *)((char *)due - offsetof(oc_session_t, due));
 }
 
-static void heap_up(oc_sessions_t *sessions, size_t index)
+oc_sessions_t *oc_sessions_new(oc_limits_t *limits)
 {
-    oc_session_t *session = sessions->heap[index];
+    oc_sessions_t *sessions = calloc(1, sizeof *sessions);
 
-    while (index > 0 && session->due_s < sessions->heap[(index - 1) / 2]->due_s) {
-        heap_put(sessions, index, sessions->heap[(index - 1) / 2]);
-        index = (index - 1) / 2;
+    if (!sessions)
+        return NULL;
+    sessions->limits = limits;
+    sessions->ids =
+        (oc_name_table_t){.key = &sessions->key, .name_at = offsetof(oc_session_t, client_id)};
+    sessions->foreign_ids = sessions->ids;
+    if (!oc_name_key_draw(&sessions->key)) {
+        oc_sessions_free(sessions);
+        return NULL;
     }
-    heap_put(sessions, index, session);
-}
-
-static void heap_down(oc_sessions_t *sessions, size_t index)
-{
-    oc_session_t *session = sessions->heap[index];
-
-    for (;;) {
-        size_t child = 2 * index + 1;
-
-        if (child + 1 < sessions->heap_count &&
-            sessions->heap[child + 1]->due_s < sessions->heap[child]->due_s)
-            child++;
-        if (child >= sessions->heap_count || session->due_s <= sessions->heap[child]->due_s)
-            break;
-        heap_put(sessions, index, sessions->heap[child]);
-        index = child;
-    }
-    heap_put(sessions, index, session);
-}
-
-/* There is room for every session: oc_sessions_bind() sees to that. */
-static void heap_add(oc_sessions_t *sessions, oc_session_t *session)
-{
-    heap_put(sessions, sessions->heap_count++, session);
-    heap_up(sessions, session->heap_index);
-}
-
-static void heap_remove(oc_sessions_t *sessions, oc_session_t *session)
-{
-    size_t index = session->heap_index;
-    oc_session_t *last;
-
-    if (index == NOT_IN_HEAP)
-        return;
-    session->heap_index = NOT_IN_HEAP;
-    last = sessions->heap[--sessions->heap_count];
-    if (last == session)
-        return;
-    heap_put(sessions, index, last);
-    heap_up(sessions, index);
-    heap_down(sessions, last->heap_index);
-}
-
-/* Room for one more session than there are. */
-static bool heap_reserve(oc_sessions_t *sessions)
-{
-    size_t size = sessions->heap_size ? sessions->heap_size * 2 : 64;
-    oc_session_t **heap;
-
-    if (oc_sessions_count(sessions) < sessions->heap_size)
-        return true;
-    heap = realloc(sessions->heap, size * sizeof(oc_session_t *));
-    if (!heap)
-        return false;
-    sessions->heap = heap;
-    sessions->heap_size = size;
-    return true;
-}
-
-oc_sessions_t *oc_sessions_new(void)
-{
-    return calloc(1, sizeof(oc_sessions_t));
+    return sessions;
 }
 
 static oc_session_t *find_client(const oc_sessions_t *sessions, const void *client)
@@ -131,24 +76,64 @@ static oc_session_t *find_client(const oc_sessions_t *sessions, const void *clie
     return oc_client_map_get(&sessions->by_client, client);
 }
 
+static void uncount(oc_sessions_t *sessions, oc_session_t *session)
+{
+    if (!session->counted)
+        return;
+    oc_limits_leave(sessions->limits, session->identity);
+    session->counted = false;
+    sessions->connected--;
+}
+
+static void set_state(oc_sessions_t *sessions, oc_session_t *session, state_t state)
+{
+    if (oc_session_offline(session))
+        sessions->offline--;
+    if (state != CONNECTED)
+        uncount(sessions, session);
+    session->state = (unsigned char)state;
+    if (oc_session_offline(session))
+        sessions->offline++;
+}
+
+static void drop_identity(oc_sessions_t *sessions, oc_session_t *session)
+{
+    uncount(sessions, session);
+    oc_identity_unref(session->identity);
+    session->identity = NULL;
+}
+
+/* What is due next: that the connection or the identity is ended. */
+static void set_deadline(oc_sessions_t *sessions, oc_session_t *session)
+{
+    bool now = session->revoked || session->kicked;
+
+    oc_due_heap_set(&sessions->due, &session->due, now ? INT64_MIN : session->identity->deadline_s);
+}
+
 static void release_id(oc_sessions_t *sessions, oc_session_t *session)
 {
     if (!session->current)
         return;
-    if (session->foreign)
-        HASH_DELETE(by_id, sessions->foreign_by_id, session);
-    else
-        HASH_DELETE(by_id, sessions->by_id, session);
+    (void)oc_name_table_remove(session->foreign ? &sessions->foreign_ids : &sessions->ids,
+                               session->client_id, strlen(session->client_id));
     session->current = false;
+    uncount(sessions, session);
+}
+
+static void session_free(oc_session_t *session)
+{
+    oc_identity_unref(session->identity);
+    free(session);
 }
 
 static void forget(oc_sessions_t *sessions, oc_session_t *session)
 {
     release_id(sessions, session);
-    heap_remove(sessions, session);
+    set_state(sessions, session, LEAVING);
+    oc_due_heap_remove(&sessions->due, &session->due);
     oc_client_map_remove(&sessions->by_client, session->client);
-    oc_identity_unref(session->identity);
-    free(session);
+    session_free(session);
 }
 
 /* Another session has its client id now. Without a connection it has no future; but a Will of it may
@@ -156,12 +141,10 @@ static void forget(oc_sessions_t *sessions, oc_session_t *session)
 static void supersede(oc_sessions_t *sessions, oc_session_t *session)
 {
     release_id(sessions, session);
-    if (session->connected)
+    if (session->state == CONNECTED)
         return;
-    heap_remove(sessions, session);
-    session->lives_on = false;
-    session->due_s = INT64_MIN;
-    heap_add(sessions, session);
+    set_state(sessions, session, LEAVING);
+    oc_due_heap_set(&sessions->due, &session->due, INT64_MIN);
 }
 
 void oc_sessions_free(oc_sessions_t *sessions)
@@ -171,48 +154,31 @@ void oc_sessions_free(oc_sessions_t *sessions)
 
     if (!sessions)
         return;
-    HASH_CLEAR(by_id, sessions->by_id);
-    HASH_CLEAR(by_id, sessions->foreign_by_id);
-    while ((session = oc_client_map_next(&sessions->by_client, &cursor)) != NULL) {
-        oc_identity_unref(session->identity);
-        free(session);
+    while ((session = oc_sessions_next(sessions, &cursor)) != NULL) {
+        uncount(sessions, session);
+        session_free(session);
     }
     oc_client_map_done(&sessions->by_client);
-    free(sessions->heap);
+    oc_name_table_done(&sessions->ids);
+    oc_name_table_done(&sessions->foreign_ids);
+    oc_due_heap_done(&sessions->due);
     free(sessions);
-}
-
-static oc_session_t *session_alloc(size_t id_size)
-{
-    size_t size = (sizeof(oc_session_t) + id_size + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
-    oc_session_t *session = aligned_alloc(CACHE_LINE, size);
-
-    if (session)
-        memset(session, 0, size);
-    return session;
 }
 
 oc_session_t *oc_sessions_find_id(const oc_sessions_t *sessions, const char *client_id)
 {
-    oc_session_t *session = NULL;
-
-    HASH_FIND(by_id, sessions->by_id, client_id, strlen(client_id), session);
-    return session;
+    return oc_name_table_get(&sessions->ids, client_id, strlen(client_id));
 }
 
 static oc_session_t *find_foreign(const oc_sessions_t *sessions, const char *client_id)
 {
-    oc_session_t *session = NULL;
-
-    HASH_FIND(by_id, sessions->foreign_by_id, client_id, strlen(client_id), session);
-    return session;
+    return oc_name_table_get(&sessions->foreign_ids, client_id, strlen(client_id));
 }
 
-/* Make a session the current one of its client id. A foreign one may yet be refused, so that it takes
- * nothing from a session that has an identity. False when out of memory. */
-static bool take_id(oc_sessions_t *sessions, oc_session_t *session)
+/* Make a session the current one of its client id; there is room. A foreign one may yet be refused, so
+ * that it takes nothing from a session that has an identity. */
+static void take_id(oc_sessions_t *sessions, oc_session_t *session)
 {
-    size_t len = strlen(session->client_id);
     oc_session_t *older = session->foreign ? find_foreign(sessions, session->client_id)
                                            : oc_sessions_find_id(sessions, session->client_id);
 
@@ -220,57 +186,59 @@ static bool take_id(oc_sessions_t *sessions, oc_session_t *session)
         release_id(sessions, older);
     else if (older)
         supersede(sessions, older);
-    if (session->foreign)
-        HASH_ADD_KEYPTR(by_id, sessions->foreign_by_id, session->client_id, len, session);
-    else
-        HASH_ADD_KEYPTR(by_id, sessions->by_id, session->client_id, len, session);
-    session->current = !session->out_of_memory;
-    return session->current;
+    oc_name_table_add(session->foreign ? &sessions->foreign_ids : &sessions->ids, session,
+                      strlen(session->client_id));
+    session->current = true;
 }
 
-/* A session in both hashes, with nothing due. NULL when out of memory. */
+/* A session that is found by its client and its id, with nothing due. NULL when out of memory. */
 static oc_session_t *add(oc_sessions_t *sessions, const void *client, const char *client_id,
                          bool foreign)
 {
-    size_t id_len = strlen(client_id);
+    size_t id_size = strlen(client_id) + 1;
     oc_session_t *session;
 
     oc_sessions_drop(sessions, client);
-    session = session_alloc(id_len + 1);
-    if (!session || !heap_reserve(sessions) || !oc_client_map_reserve(&sessions->by_client)) {
-        free(session);
+    if (!oc_due_heap_reserve(&sessions->due, oc_sessions_count(sessions) + 1) ||
+        !oc_client_map_reserve(&sessions->by_client) ||
+        !oc_name_table_reserve(foreign ? &sessions->foreign_ids : &sessions->ids))
         return NULL;
-    }
+    session = calloc(1, sizeof *session + id_size);
+    if (!session)
+        return NULL;
     session->client = client;
-    session->heap_index = NOT_IN_HEAP;
-    session->connected = true;
+    session->due.index = OC_DUE_NEVER;
     session->foreign = foreign;
-    memcpy(session->client_id, client_id, id_len + 1);
-
+    memcpy(session->client_id, client_id, id_size);
     oc_client_map_add(&sessions->by_client, client, session);
-    if (!take_id(sessions, session)) {
-        forget(sessions, session);
-        return NULL;
-    }
+    take_id(sessions, session);
     return session;
 }
 
 oc_err_t oc_sessions_bind(oc_sessions_t *sessions, const void *client, const char *client_id,
                           oc_identity_t *identity,
-                          const unsigned char token_hash[static OC_TOKEN_HASH_LEN],
+                          const unsigned char token_hash[static OC_SESSION_HASH_LEN],
                           const oc_session_traits_t *traits)
 {
-    oc_session_t *session = add(sessions, client, client_id, false);
+    oc_session_t *session;
 
-    if (!session)
+    if (oc_limits_enter(sessions->limits, identity) != OC_OK)
         return OC_E_NOMEM;
+    session = add(sessions, client, client_id, false);
+    if (!session) {
+        oc_limits_leave(sessions->limits, identity);
+        return OC_E_NOMEM;
+    }
     session->identity = identity;
+    session->counted = true;
+    sessions->connected++;
     session->id_bound = traits->id_bound;
     session->end_on_expiry = traits->end_on_expiry;
+    session->no_password = traits->no_password;
+    session->owner = traits->owner;
     session->service = identity->any_org;
-    memcpy(session->token_hash, token_hash, OC_TOKEN_HASH_LEN);
-    session->due_s = identity->deadline_s;
-    heap_add(sessions, session);
+    memcpy(session->token_hash, token_hash, OC_SESSION_HASH_LEN);
+    set_deadline(sessions, session);
     return OC_OK;
 }
 
@@ -293,27 +261,67 @@ void oc_sessions_disconnected(oc_sessions_t *sessions, const void *client, bool 
 {
     oc_session_t *session = find_client(sessions, client);
 
-    if (!session || !session->connected)
+    if (!session || session->state != CONNECTED)
         return;
     if (session->foreign) {
         forget(sessions, session);
         return;
     }
-    heap_remove(sessions, session);
-    session->connected = false;
-    session->lives_on = lives_on && session->current;
-    session->due_s = session->lives_on ? session->identity->deadline_s : now_s + WILL_GRACE_S;
-    heap_add(sessions, session);
+    session->kicked = false;
+    if (lives_on && session->current) {
+        set_state(sessions, session, OFFLINE);
+        set_deadline(sessions, session);
+    } else {
+        set_state(sessions, session, LEAVING);
+        oc_due_heap_set(&sessions->due, &session->due, now_s + WILL_GRACE_S);
+    }
 }
 
 void oc_sessions_connected(oc_sessions_t *sessions, oc_session_t *session)
 {
-    if (session->connected || !session->identity)
+    if (session->state == CONNECTED || !session->identity)
         return;
-    heap_remove(sessions, session);
-    session->connected = true;
-    session->due_s = session->identity->deadline_s;
-    heap_add(sessions, session);
+    set_state(sessions, session, CONNECTED);
+    /* Not counted when memory runs out: then it is one more than the limit. */
+    if (session->current && oc_limits_enter(sessions->limits, session->identity) == OC_OK) {
+        session->counted = true;
+        sessions->connected++;
+    }
+    set_deadline(sessions, session);
+}
+
+oc_err_t oc_sessions_refresh(oc_sessions_t *sessions, oc_session_t *session,
+                             oc_identity_t *identity)
+{
+    if (session->counted) {
+        if (oc_limits_enter(sessions->limits, identity) != OC_OK)
+            return OC_E_NOMEM;
+        oc_limits_leave(sessions->limits, session->identity);
+    }
+    oc_identity_unref(session->identity);
+    session->identity = identity;
+    session->service = identity->any_org;
+    session->id_bound = oc_identity_binds_client_id(identity, session->client_id);
+    set_deadline(sessions, session);
+    return OC_OK;
+}
+
+void oc_sessions_revoke(oc_sessions_t *sessions, oc_session_t *session)
+{
+    if (!session->identity || session->revoked)
+        return;
+    session->revoked = true;
+    /* One that only waits for its Will stays for as long as it would. */
+    if (session->state != LEAVING)
+        set_deadline(sessions, session);
+}
+
+void oc_sessions_kick(oc_sessions_t *sessions, oc_session_t *session)
+{
+    if (session->state != CONNECTED || session->foreign)
+        return;
+    session->kicked = true;
+    set_deadline(sessions, session);
 }
 
 oc_session_t *oc_sessions_find(const oc_sessions_t *sessions, const void *client,
@@ -327,7 +335,7 @@ oc_session_t *oc_sessions_find(const oc_sessions_t *sessions, const void *client
 /* Whether a client may end what an offline session is kept for. */
 static bool may_take_offline(const oc_session_t *holder, const oc_identity_t *identity)
 {
-    if (!holder->lives_on || !holder->id_bound)
+    if (holder->state != OFFLINE || !holder->id_bound)
         return true;
     /* Subjects and organizations may have the same name. */
     return identity && identity->any_org == holder->service &&
@@ -336,9 +344,9 @@ static bool may_take_offline(const oc_session_t *holder, const oc_identity_t *id
 
 static bool may_take(const oc_session_t *holder, const oc_identity_t *identity, int64_t now_s)
 {
-    if (!holder->connected)
+    if (holder->state != CONNECTED)
         return may_take_offline(holder, identity);
-    if (now_s >= holder->identity->deadline_s)
+    if (holder->revoked || now_s >= holder->identity->deadline_s)
         return true;
     return identity && strcmp(holder->identity->subject, identity->subject) == 0;
 }
@@ -356,28 +364,77 @@ oc_err_t oc_sessions_check_id(const oc_sessions_t *sessions, const char *client_
     return OC_OK;
 }
 
-oc_session_t *oc_sessions_next_expired(oc_sessions_t *sessions, int64_t now_s)
+/* The time of one without a connection has come. */
+static void end_offline(oc_sessions_t *sessions, oc_session_t *session)
 {
-    while (sessions->heap_count > 0 && sessions->heap[0]->due_s <= now_s) {
-        oc_session_t *session = sessions->heap[0];
-
-        heap_remove(sessions, session);
-        if (session->connected)
-            return session;
-        if (!session->lives_on) {
-            forget(sessions, session);
-            continue;
-        }
+    if (session->state == LEAVING)
+        forget(sessions, session);
+    else
         /* What remains tells a SIGHUP's authentication from a new connection. */
-        oc_identity_unref(session->identity);
-        session->identity = NULL;
+        drop_identity(sessions, session);
+}
+
+static oc_session_end_t end_connection(oc_sessions_t *sessions, oc_session_t *session,
+                                       int64_t now_s)
+{
+    if (session->revoked)
+        return OC_SESSION_REVOKED;
+    if (!session->kicked)
+        return OC_SESSION_EXPIRED;
+    session->kicked = false;
+    if (now_s < session->identity->deadline_s)
+        set_deadline(sessions, session);
+    return OC_SESSION_KICKED;
+}
+
+oc_session_t *oc_sessions_next_due(oc_sessions_t *sessions, int64_t now_s,
+                                   oc_session_end_t *ret_cause)
+{
+    oc_due_t *due;
+
+    while ((due = oc_due_heap_first(&sessions->due)) != NULL && due->at_s <= now_s) {
+        oc_session_t *session = session_of_due(due);
+
+        oc_due_heap_remove(&sessions->due, due);
+        if (session->state == CONNECTED) {
+            *ret_cause = end_connection(sessions, session, now_s);
+            return session;
+        }
+        end_offline(sessions, session);
     }
     return NULL;
+}
+
+oc_session_t *oc_sessions_next(const oc_sessions_t *sessions, size_t *cursor)
+{
+    return oc_client_map_next(&sessions->by_client, cursor);
 }
 
 size_t oc_sessions_count(const oc_sessions_t *sessions)
 {
     return sessions->by_client.count;
+}
+
+size_t oc_sessions_connected_count(const oc_sessions_t *sessions)
+{
+    return sessions->connected;
+}
+
+size_t oc_sessions_offline_count(const oc_sessions_t *sessions)
+{
+    return sessions->offline;
+}
+
+oc_err_t oc_session_rights(const oc_session_t *session, const oc_identity_t **ret_identity)
+{
+    if (session->foreign)
+        return OC_E_SESSION_UNKNOWN;
+    if (session->revoked)
+        return OC_E_TOKEN_REVOKED;
+    if (!session->identity)
+        return OC_E_TOKEN_EXPIRED;
+    *ret_identity = session->identity;
+    return OC_OK;
 }
 
 const oc_identity_t *oc_session_identity(const oc_session_t *session)
@@ -395,14 +452,29 @@ const unsigned char *oc_session_token_hash(const oc_session_t *session)
     return session->token_hash;
 }
 
+bool oc_session_no_password(const oc_session_t *session)
+{
+    return session->no_password;
+}
+
 bool oc_session_connected(const oc_session_t *session)
 {
-    return session->connected;
+    return session->state == CONNECTED;
+}
+
+bool oc_session_offline(const oc_session_t *session)
+{
+    return session->state == OFFLINE && session->id_bound;
 }
 
 bool oc_session_holds_id(const oc_sessions_t *sessions, const oc_session_t *session)
 {
     return session->current && !find_foreign(sessions, session->client_id);
+}
+
+bool oc_session_current(const oc_session_t *session)
+{
+    return session->current;
 }
 
 bool oc_session_id_bound(const oc_session_t *session)
@@ -413,6 +485,11 @@ bool oc_session_id_bound(const oc_session_t *session)
 bool oc_session_end_on_expiry(const oc_session_t *session)
 {
     return session->end_on_expiry;
+}
+
+void *oc_session_owner(const oc_session_t *session)
+{
+    return session->owner;
 }
 
 bool oc_session_foreign(const oc_session_t *session)

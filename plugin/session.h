@@ -19,18 +19,32 @@
 #include <stdint.h>
 
 #include "identity.h"
+#include "org_limits.h"
 
 typedef struct oc_session oc_session_t;
 typedef struct oc_sessions oc_sessions_t;
 
+/* Enough of a token's SHA-256 to know it again. */
+#define OC_SESSION_HASH_LEN 16
+
 typedef struct oc_session_traits {
-    bool
-        id_bound; /* the client id carries an organization of the identity: others cannot resume it */
+    bool id_bound;      /* the client id carries an organization of the identity: others cannot
+                           resume it */
     bool end_on_expiry; /* end the connection when its time is over */
+    bool no_password;   /* its token came otherwise (MQTT 5 enhanced authentication) */
+    void *owner;        /* see oc_session_owner() */
 } oc_session_traits_t;
 
-/* NULL when out of memory. */
-oc_sessions_t *oc_sessions_new(void);
+/* Why a connection is to be ended. */
+typedef enum oc_session_end {
+    OC_SESSION_EXPIRED,
+    OC_SESSION_REVOKED, /* its token */
+    OC_SESSION_KICKED,  /* only the connection: it may come back */
+} oc_session_end_t;
+
+/* NULL when out of memory.
+ * limits: borrowed until oc_sessions_free(); each connection with an identity is entered there */
+oc_sessions_t *oc_sessions_new(oc_limits_t *limits);
 void oc_sessions_free(oc_sessions_t *sessions);
 
 /* Make the session of a client that just authenticated; replaces whatever the pointer had, and becomes
@@ -38,7 +52,7 @@ void oc_sessions_free(oc_sessions_t *sessions);
  * identity: taken on success */
 OC_MUST_CHECK oc_err_t oc_sessions_bind(oc_sessions_t *sessions, const void *client,
                                         const char *client_id, oc_identity_t *identity,
-                                        const unsigned char token_hash[static OC_TOKEN_HASH_LEN],
+                                        const unsigned char token_hash[static OC_SESSION_HASH_LEN],
                                         const oc_session_traits_t *traits);
 
 /* The same for a client that is left to another authenticator, which may still refuse it: so it takes
@@ -71,22 +85,56 @@ oc_session_t *oc_sessions_find_id(const oc_sessions_t *sessions, const char *cli
 OC_MUST_CHECK oc_err_t oc_sessions_check_id(const oc_sessions_t *sessions, const char *client_id,
                                             const oc_identity_t *identity, int64_t now_s);
 
-/* The next session that has a connection and whose time is over, once each; NULL when there is none. Those
+/* Another identity of the same subject, from now on, for the connection it has.
+ * identity: taken on success
+ * Errors: OC_E_NOMEM; the session is as it was. */
+OC_MUST_CHECK oc_err_t oc_sessions_refresh(oc_sessions_t *sessions, oc_session_t *session,
+                                           oc_identity_t *identity);
+
+/* Its token is no longer good: it has no rights from now on, and its connection is to be ended. */
+void oc_sessions_revoke(oc_sessions_t *sessions, oc_session_t *session);
+
+/* Its connection, if it has one, is to be ended. */
+void oc_sessions_kick(oc_sessions_t *sessions, oc_session_t *session);
+
+/* The next session whose connection is to be ended, once for each cause; NULL when there is none. Those
  * without a connection are dealt with on the way. */
-oc_session_t *oc_sessions_next_expired(oc_sessions_t *sessions, int64_t now_s);
+oc_session_t *oc_sessions_next_due(oc_sessions_t *sessions, int64_t now_s,
+                                   oc_session_end_t *ret_cause);
+
+/* The sessions one after the other, in no order; *cursor starts at 0. NULL at the end. */
+oc_session_t *oc_sessions_next(const oc_sessions_t *sessions, size_t *cursor);
 
 size_t oc_sessions_count(const oc_sessions_t *sessions);
+/* With an identity and a connection; of two with one client id the newest counts. */
+size_t oc_sessions_connected_count(const oc_sessions_t *sessions);
+/* As oc_session_offline(). */
+size_t oc_sessions_offline_count(const oc_sessions_t *sessions);
 
-/* NULL once its time is over, or when it is foreign. */
+/* What the session may do now is its identity's: OC_E_TOKEN_EXPIRED when it has none any more, though an
+ * identity past its deadline is still given; OC_E_TOKEN_REVOKED; OC_E_SESSION_UNKNOWN when it is foreign.
+ * ret_identity: borrowed */
+OC_MUST_CHECK oc_err_t oc_session_rights(const oc_session_t *session,
+                                         const oc_identity_t **ret_identity);
+/* NULL once its time is over, or when it is foreign; still there when it was revoked. */
 const oc_identity_t *oc_session_identity(const oc_session_t *session);
 const char *oc_session_client_id(const oc_session_t *session);
+/* Of the token that it connected with: OC_SESSION_HASH_LEN bytes. */
 const unsigned char *oc_session_token_hash(const oc_session_t *session);
+bool oc_session_no_password(const oc_session_t *session);
 bool oc_session_connected(const oc_session_t *session);
+/* Without a connection, but kept for a later one, and things are queued for it. The broker may keep others,
+ * whose client id is not bound. */
+bool oc_session_offline(const oc_session_t *session);
 /* True when the broker's client of this id is this session's: not for the older of two with one client id,
  * nor beside another authenticator's client. */
 bool oc_session_holds_id(const oc_sessions_t *sessions, const oc_session_t *session);
+/* The newest of its client id. */
+bool oc_session_current(const oc_session_t *session);
 bool oc_session_id_bound(const oc_session_t *session);
 bool oc_session_end_on_expiry(const oc_session_t *session);
+/* Whoever let it in, as given at oc_sessions_bind(); NULL when it is foreign. */
+void *oc_session_owner(const oc_session_t *session);
 /* A client of another authenticator. */
 bool oc_session_foreign(const oc_session_t *session);
 

@@ -67,6 +67,11 @@ bool oc_verifier_hash(oc_verifier_t *verifier, const char *token, size_t token_l
     return hashed;
 }
 
+bool oc_verifier_knows(oc_verifier_t *verifier, const unsigned char hash[static OC_TOKEN_HASH_LEN])
+{
+    return oc_token_cache_get(verifier->cache, hash) != NULL;
+}
+
 /* The whole check, without the cache. */
 static oc_err_t verify(oc_verifier_t *verifier, const char *token, size_t token_len, int64_t now_s,
                        oc_identity_t **ret_identity, oc_diag_t *diag)
@@ -95,7 +100,7 @@ oc_err_t oc_verifier_identify(oc_verifier_t *verifier, const char *token, size_t
     oc_identity_t *identity = NULL;
     oc_err_t err;
 
-    oc_verifier_poll(verifier);
+    oc_verifier_poll(verifier, now_s);
     cached = oc_token_cache_get(verifier->cache, hash);
     if (cached) {
         err = oc_identity_check_times(cached, now_s, diag);
@@ -122,10 +127,15 @@ oc_err_t oc_verifier_reload(oc_verifier_t *verifier, oc_diag_t *diag)
     return err;
 }
 
-void oc_verifier_poll(oc_verifier_t *verifier)
+void oc_verifier_poll(oc_verifier_t *verifier, int64_t now_s)
 {
-    if (oc_keyring_poll(verifier->ring))
+    if (oc_keyring_poll(verifier->ring, now_s))
         oc_token_cache_clear(verifier->cache);
+}
+
+bool oc_verifier_fetched(const oc_verifier_t *verifier, int64_t *ret_fetched_s)
+{
+    return oc_keyring_fetched(verifier->ring, ret_fetched_s);
 }
 
 size_t oc_verifier_key_count(const oc_verifier_t *verifier)

@@ -23,6 +23,9 @@ void oc_verifier_free(oc_verifier_t *verifier);
 OC_MUST_CHECK bool oc_verifier_hash(oc_verifier_t *verifier, const char *token, size_t token_len,
                                     unsigned char ret_hash[static OC_TOKEN_HASH_LEN]);
 
+/* True when a token of this hash verified before: looking at it again costs nothing. */
+bool oc_verifier_knows(oc_verifier_t *verifier, const unsigned char hash[static OC_TOKEN_HASH_LEN]);
+
 /* hash:         oc_verifier_hash() of the token
  * ret_identity: a reference for the caller, oc_identity_unref()
  * Errors: those of oc_jws_verify() and oc_identity_from_claims(). diag never holds bytes of the token. */
@@ -36,7 +39,10 @@ OC_MUST_CHECK oc_err_t oc_verifier_identify(oc_verifier_t *verifier, const char 
 OC_MUST_CHECK oc_err_t oc_verifier_reload(oc_verifier_t *verifier, oc_diag_t *diag);
 
 /* Take over fetched key sets. Does not wait. */
-void oc_verifier_poll(oc_verifier_t *verifier);
+void oc_verifier_poll(oc_verifier_t *verifier, int64_t now_s);
+
+/* As oc_keyring_fetched(). */
+bool oc_verifier_fetched(const oc_verifier_t *verifier, int64_t *ret_fetched_s);
 
 size_t oc_verifier_key_count(const oc_verifier_t *verifier);
 

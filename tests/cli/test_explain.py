@@ -234,7 +234,8 @@ TOPICS = ["org/acme/invoices/paid/inv-1", "org/acme/invoices", "org/acme/invoice
 
 def test_the_broker_decides_the_same(orgcast, keys, options, make_broker, token_file):
     """Tokens: accepted or refused, with the same reason. Those that are accepted: each filter and topic."""
-    broker = make_broker(options)
+    # What is published is not the question here.
+    broker = make_broker([*dict(options).items(), ("validate_events", "off")])
     conf = broker.folder / "mosquitto.conf"
 
     def explain(token, *arguments):

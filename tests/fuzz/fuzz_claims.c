@@ -51,7 +51,7 @@ static void check(const oc_claim_rules_t *rule, json_t *claims)
     MUST_HOLD(err == diag.code && (err == OC_OK) == (identity != NULL));
     if (err)
         return;
-    MUST_HOLD(identity->deadline_s > NOW_S && identity->valid_from_s <= NOW_S);
+    MUST_HOLD(identity->deadline_s > NOW_S && identity->times->valid_from_s <= NOW_S);
     MUST_HOLD(oc_identity_check_times(identity, NOW_S, NULL) == OC_OK);
     MUST_HOLD(oc_identity_check_times(identity, identity->deadline_s, NULL) == OC_E_TOKEN_EXPIRED);
     MUST_HOLD(identity->subject[0] && strlen(identity->subject) <= OC_SUBJECT_MAX);

@@ -194,3 +194,25 @@ def test_offline_session_is_queued_for_until_its_end(make_broker, tokens, join, 
         backend.publish(again, event("acme", entity=f"again-{version}")[1])
         assert [message.topic for message in back.drain()] == [again]
         back.disconnect(props={"session_expiry": 0} if version == V5 else None)
+
+
+def test_subscriptions_outlive_a_connection_that_was_ended(make_broker, tokens, join, secret_file):
+    """Mosquitto checks the subscriptions of a session that lives on when it ends its connection. The token
+    is over then; the next one has them again."""
+    broker = make_broker({"jwt_secret_file": secret_file, "jwt_leeway": "0"}, listeners=("tcp", "ws"))
+    backend = join(broker, "backend", tokens.service())
+    keep = {"clean": False, "props": {"session_expiry": 300}}
+    exp = soon()
+    clients = [join(broker, f"acme/{version}-{transport}", tokens.member(exp=exp), version, transport, **keep)
+               for version in VERSIONS for transport in ("tcp", "ws")]
+    for client in clients:
+        assert client.subscribe(ALL, qos=1) == [1]
+    for client in clients:
+        client.wait_closed(5 * PATIENCE)
+        broker.wait_gone(client.client_id)
+    assert "denied subscribe" not in broker.log()
+    for client in clients:
+        back = join(broker, client.client_id, tokens.member(), client.version, **keep)
+        assert client.version == V31 or back.session_present
+        backend.publish(*event("acme"))
+        assert len(back.drain()) == 1

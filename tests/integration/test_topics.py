@@ -349,8 +349,10 @@ OBSERVER = {"observer": ["topic readwrite #", "topic readwrite $x/#", "topic rea
 def pool(secret_file, tmp_path_factory):
     key = ("jwt_secret_file", secret_file)
     defer = ("non_jwt_clients", "defer")
+    # Topics alone are tried here, also such as no event belongs on.
+    any_bytes = ("validate_events", "off")
     pool = BrokerPool(tmp_path_factory.mktemp("topics"), {
-        name: {"options": [key, defer, *options], "foreign": OBSERVER,
+        name: {"options": [key, defer, any_bytes, *options], "foreign": OBSERVER,
                "listeners": ("tcp", "ws")}
         for name, options in {
             "default": [],

@@ -108,6 +108,7 @@ class Broker:
     listeners   out of tcp, ws, tls, wss (the first two do without `tls`)
     tls         a tls.Authority
     extra       further lines of mosquitto.conf
+    before      lines of it that come before the plugin
     plugin      False: a broker without the plugin
     persistence True: keeps sessions in the folder, also over stop() and start()
     foreign     clients of the broker's own password and ACL files: name -> lines of the ACL file;
@@ -118,11 +119,11 @@ class Broker:
     host = "127.0.0.1"
 
     def __init__(self, folder, options=(), listeners=("tcp",), tls=None, extra="", plugin=True,
-                 persistence=False, per_listener=False, foreign=None, clock=False):
+                 persistence=False, per_listener=False, foreign=None, clock=False, before=""):
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.options = list(options.items()) if isinstance(options, dict) else list(options)
-        self.listeners, self.tls, self.extra = listeners, tls, extra
+        self.listeners, self.tls, self.extra, self.before = listeners, tls, extra, before
         self.plugin, self.persistence, self.per_listener = plugin, persistence, per_listener
         self.foreign, self.clock = foreign or {}, clock
         self.ports = dict(zip(listeners, free_ports(len(listeners))))
@@ -132,7 +133,7 @@ class Broker:
     # -- configuration -------------------------------------------------------------------------
 
     def security_lines(self):
-        lines = [f"plugin {PLUGIN}"] if self.plugin else []
+        lines = [self.before, f"plugin {PLUGIN}"] if self.plugin else []
         lines += [f"plugin_opt_{name} {value}" for name, value in self.options]
         if self.foreign:
             lines += self.foreign_lines()

@@ -69,6 +69,12 @@ bool mosquitto_client_clean_session(const struct mosquitto *client)
     return client->clean_session;
 }
 
+int mosquitto_client_sub_count(const struct mosquitto *client)
+{
+    (void)client;
+    return 0;
+}
+
 int mosquitto_client_protocol_version(const struct mosquitto *client)
 {
     (void)client;
@@ -85,6 +91,35 @@ int mosquitto_kick_client_by_clientid(const char *clientid, bool with_will)
 {
     (void)clientid;
     (void)with_will;
+    return MOSQ_ERR_SUCCESS;
+}
+
+/* Nobody receives what the plugin publishes. */
+
+int mosquitto_broker_publish(const char *clientid, const char *topic, int payloadlen, void *payload,
+                             int qos, bool retain, mosquitto_property *properties)
+{
+    (void)clientid;
+    (void)topic;
+    (void)payloadlen;
+    (void)qos;
+    (void)retain;
+    (void)properties;
+    free(payload);
+    return MOSQ_ERR_SUCCESS;
+}
+
+int mosquitto_broker_publish_copy(const char *clientid, const char *topic, int payloadlen,
+                                  const void *payload, int qos, bool retain,
+                                  mosquitto_property *properties)
+{
+    (void)clientid;
+    (void)topic;
+    (void)payloadlen;
+    (void)payload;
+    (void)qos;
+    (void)retain;
+    (void)properties;
     return MOSQ_ERR_SUCCESS;
 }
 

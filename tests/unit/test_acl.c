@@ -150,6 +150,17 @@ static const struct {
     {READER, SUBSCRIBE, "$SYS/#", NO_TOPIC},
     {READER, SUBSCRIBE, "$SYS/broker/orgcast/#", NO_SCOPE},
     {READER, SUBSCRIBE, "$CONTROL/orgcast/v1", NO_TOPIC},
+    {READER, SUBSCRIBE, "$CONTROL/orgcast/v1/response", OC_OK},
+    {READER, SUBSCRIBE, "$CONTROL/orgcast/v1/#", NO_TOPIC},
+    {READER, SUBSCRIBE, "$CONTROL/#", NO_TOPIC},
+    {READER, SUBSCRIBE, "$CONTROL/+/v1/response", NO_TOPIC},
+    {READER, SUBSCRIBE_SHARED, "$share/g/$CONTROL/orgcast/v1/response", NO_TOPIC},
+    {NO_SUBSCRIBE, SUBSCRIBE, "$CONTROL/orgcast/v1/response", OC_OK},
+    {READER, PUBLISH, "$CONTROL/orgcast/v1", OC_OK},
+    {READER, PUBLISH, "$CONTROL/orgcast/v1/response", NO_TOPIC},
+    {READER, PUBLISH, "$CONTROL/orgcast/v2", NO_TOPIC},
+    {READER, DELIVER, "$CONTROL/orgcast/v1", NO_TOPIC},
+    {READER, DELIVER, "$CONTROL/orgcast/v1/response", NO_TOPIC},
     {READER, PUBLISH, "org/acme/invoices/paid/inv-17", NO_SCOPE},
     {READER, PUBLISH, "org/globex/invoices/paid/inv-17", NO_TOPIC},
     {READER, RETAIN, "org/acme/invoices/paid/inv-17", NO_SCOPE},
@@ -274,13 +285,14 @@ END_TEST
 START_TEST(without_templates)
 {
     const oc_acl_rules_t none = {0};
+    oc_slice_t org;
 
     ck_assert_int_eq(oc_acl_subscribe(&none, identities[SERVICE], "#", NOW_S), NO_TOPIC);
     ck_assert_int_eq(
         oc_acl_publish(&none, identities[SERVICE], "org/acme/invoices/x", false, NOW_S), NO_TOPIC);
     ck_assert_int_eq(oc_acl_deliver(&none, identities[SERVICE], "org/acme/invoices/x", NOW_S),
                      NO_TOPIC);
-    ck_assert(!oc_acl_governs(&none, "org/acme/invoices/x"));
+    ck_assert(!oc_acl_governs(&none, "org/acme/invoices/x", &org));
 }
 END_TEST
 
@@ -303,8 +315,9 @@ static const struct {
 START_TEST(governed_topics)
 {
     const oc_acl_rules_t rules = {templates, COUNT(templates), false};
+    oc_slice_t org;
 
-    ck_assert_msg(oc_acl_governs(&rules, governed[_i].topic) == governed[_i].governed, "'%s'",
+    ck_assert_msg(oc_acl_governs(&rules, governed[_i].topic, &org) == governed[_i].governed, "'%s'",
                   governed[_i].topic);
 }
 END_TEST

@@ -81,7 +81,9 @@ static const struct {
     {"nbf is huge", false, C(",\"nbf\":1e300"), OC_E_CLAIM_INVALID},
     {"iat is an object", false, C(",\"iat\":{}"), OC_E_CLAIM_INVALID},
     {"iat is huge", false, C(",\"iat\":1e300"), OC_E_CLAIM_INVALID},
-    {"jti is a number", false, C(",\"jti\":7"), OC_E_CLAIM_INVALID},
+    {"jti is a fraction", false, C(",\"jti\":7.5"), OC_E_CLAIM_INVALID},
+    {"jti is true", false, C(",\"jti\":true"), OC_E_CLAIM_INVALID},
+    {"jti with a control", false, C(",\"jti\":\"a\\u0007\""), OC_E_CLAIM_INVALID},
     {"jti is null", false, C(",\"jti\":null"), OC_E_CLAIM_INVALID},
     {"jti is empty", false, C(",\"jti\":\"\""), OC_E_CLAIM_INVALID},
     {"no iss", true, C(",\"aud\":\"orgcast\""), OC_E_CLAIM_MISSING},
@@ -531,6 +533,7 @@ static const struct {
 } told[] = {
     {"nothing", C(""), NULL, INT64_MIN, ""},
     {"jti", C(",\"jti\":\"t-1\""), "t-1", INT64_MIN, ""},
+    {"a number as jti", C(",\"jti\":-9223372036854775808"), "-9223372036854775808", INT64_MIN, ""},
     {"iat", C(",\"iat\":900"), NULL, 900, ""},
     {"iat with a fraction", C(",\"iat\":900.9"), NULL, 900, ""},
     {"one scope", C(",\"scope\":\"openid\""), NULL, INT64_MIN, "openid"},
@@ -552,7 +555,7 @@ START_TEST(what_is_told_again)
         ck_assert_msg(strcmp(oc_identity_jti(identity), told[_i].jti) == 0, "%s: jti", name);
     else
         ck_assert_msg(!oc_identity_jti(identity), "%s: jti", name);
-    ck_assert_msg(identity->issued_s == told[_i].issued_s, "%s: iat", name);
+    ck_assert_msg(identity->times->issued_s == told[_i].issued_s, "%s: iat", name);
     ck_assert_msg(strcmp(oc_identity_scopes(identity), told[_i].scopes) == 0, "%s: '%s'", name,
                   oc_identity_scopes(identity));
     ck_assert_str_eq(identity->subject, "s");

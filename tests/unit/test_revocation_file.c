@@ -878,7 +878,7 @@ START_TEST(too_many_that_wait)
         (void)add(OC_REVOKE_JTI, "x", INT64_MAX);
         ticket = take_back(OC_REVOKE_JTI, "x");
     }
-    ck_assert_int_eq(oc_revocations_add(store, &one_more, &ticket, &diag), OC_E_INTERNAL);
+    ck_assert_int_eq(oc_revocations_add(store, &one_more, &ticket, &diag), OC_E_FULL);
     ck_assert_msg(strstr(diag.message, "wait for the disk") != NULL, "'%s'", diag.message);
     ck_assert_uint_eq(oc_revocations_count(store), 3000);
     limit_file(-1);

@@ -229,14 +229,14 @@ END_TEST
 
 START_TEST(removing)
 {
-    ck_assert_int_eq(take_back(OC_REVOKE_JTI, "a"), OC_E_CLAIM_MISSING);
+    ck_assert_int_eq(take_back(OC_REVOKE_JTI, "a"), OC_E_NOT_FOUND);
     ck_assert_int_eq(add(OC_REVOKE_JTI, "a", 0, NOW_S, INT64_MAX), OC_OK);
     ck_assert_int_eq(add(OC_REVOKE_SUBJECT, "a", 100, NOW_S, 2000), OC_OK);
-    ck_assert_int_eq(take_back(OC_REVOKE_ORG, "a"), OC_E_CLAIM_MISSING);
-    ck_assert_int_eq(take_back(OC_REVOKE_JTI, "b"), OC_E_CLAIM_MISSING);
-    ck_assert_int_eq(take_back(OC_REVOKE_JTI, ""), OC_E_CLAIM_INVALID);
+    ck_assert_int_eq(take_back(OC_REVOKE_ORG, "a"), OC_E_NOT_FOUND);
+    ck_assert_int_eq(take_back(OC_REVOKE_JTI, "b"), OC_E_NOT_FOUND);
+    ck_assert_int_eq(take_back(OC_REVOKE_JTI, ""), OC_E_REQUEST_INVALID);
     ck_assert_int_eq(take_back(OC_REVOKE_JTI, "a"), OC_OK);
-    ck_assert_int_eq(take_back(OC_REVOKE_JTI, "a"), OC_E_CLAIM_MISSING);
+    ck_assert_int_eq(take_back(OC_REVOKE_JTI, "a"), OC_E_NOT_FOUND);
     ck_assert_int_eq((int)only_one()->kind, OC_REVOKE_SUBJECT);
     /* By the name that the listing lent. */
     ck_assert_int_eq(take_back(OC_REVOKE_SUBJECT, only_one()->name), OC_OK);
@@ -299,19 +299,19 @@ START_TEST(names_and_times)
         ck_assert_int_eq(take_back(kind, name), OC_OK);
         name[longest[i]] = 'x';
         name[longest[i] + 1] = '\0';
-        ck_assert_int_eq(add(kind, name, 0, 0, 0), OC_E_CLAIM_INVALID);
+        ck_assert_int_eq(add(kind, name, 0, 0, 0), OC_E_REQUEST_INVALID);
         for (size_t b = 0; b < COUNT(bad); b++)
-            ck_assert_int_eq(add(kind, bad[b], 0, 0, 0), OC_E_CLAIM_INVALID);
+            ck_assert_int_eq(add(kind, bad[b], 0, 0, 0), OC_E_REQUEST_INVALID);
         for (size_t b = 0; b < COUNT(bad_orgs); b++)
             ck_assert_int_eq(add(kind, bad_orgs[b], 0, 0, 0),
-                             kind == OC_REVOKE_ORG ? OC_E_CLAIM_INVALID : OC_OK);
+                             kind == OC_REVOKE_ORG ? OC_E_REQUEST_INVALID : OC_OK);
         ck_assert_int_eq(add(kind, "a", -1, 0, 0),
-                         kind == OC_REVOKE_JTI ? OC_OK : OC_E_CLAIM_INVALID);
-        ck_assert_int_eq(add(kind, "b", 0, -1, 0), OC_E_CLAIM_INVALID);
-        ck_assert_int_eq(add(kind, "b", 0, 0, -1), OC_E_CLAIM_INVALID);
-        ck_assert_int_eq(add(kind, "b", 0, OC_REVOCATION_TIME_MAX + 1, 0), OC_E_CLAIM_INVALID);
-        ck_assert_int_eq(add(kind, "b", 0, 0, OC_REVOCATION_TIME_MAX + 1), OC_E_CLAIM_INVALID);
-        ck_assert_int_eq(take_back(kind, "b"), OC_E_CLAIM_MISSING);
+                         kind == OC_REVOKE_JTI ? OC_OK : OC_E_REQUEST_INVALID);
+        ck_assert_int_eq(add(kind, "b", 0, -1, 0), OC_E_REQUEST_INVALID);
+        ck_assert_int_eq(add(kind, "b", 0, 0, -1), OC_E_REQUEST_INVALID);
+        ck_assert_int_eq(add(kind, "b", 0, OC_REVOCATION_TIME_MAX + 1, 0), OC_E_REQUEST_INVALID);
+        ck_assert_int_eq(add(kind, "b", 0, 0, OC_REVOCATION_TIME_MAX + 1), OC_E_REQUEST_INVALID);
+        ck_assert_int_eq(take_back(kind, "b"), OC_E_NOT_FOUND);
     }
 }
 END_TEST
@@ -344,8 +344,8 @@ START_TEST(full)
         number_name(name, i);
         unit_check(add(OC_REVOKE_JTI, name, 0, 0, 3000 + (int64_t)i) == OC_OK, "%s", name);
     }
-    ck_assert_int_eq(add(OC_REVOKE_JTI, "one more", 0, 0, 0), OC_E_INTERNAL);
-    ck_assert_int_eq(add(OC_REVOKE_ORG, "one-more", 0, 0, 0), OC_E_INTERNAL);
+    ck_assert_int_eq(add(OC_REVOKE_JTI, "one more", 0, 0, 0), OC_E_FULL);
+    ck_assert_int_eq(add(OC_REVOKE_ORG, "one-more", 0, 0, 0), OC_E_FULL);
     ck_assert_uint_eq(oc_revocations_count(store), OC_REVOCATIONS_MAX);
     /* What is there can still be changed. */
     ck_assert_int_eq(add(OC_REVOKE_SUBJECT, "bob", 6, 6, 6000), OC_OK);
@@ -365,7 +365,7 @@ START_TEST(full)
     oc_identity_unref(stranger);
     ck_assert_int_eq(take_back(OC_REVOKE_ORG, "globex"), OC_OK);
     ck_assert_int_eq(add(OC_REVOKE_JTI, "one more", 0, 0, 0), OC_OK);
-    ck_assert_int_eq(add(OC_REVOKE_JTI, "two more", 0, 0, 0), OC_E_INTERNAL);
+    ck_assert_int_eq(add(OC_REVOKE_JTI, "two more", 0, 0, 0), OC_E_FULL);
 }
 END_TEST
 
@@ -494,7 +494,7 @@ START_TEST(as_the_model)
         } else {
             size_t at = model_find(&model, kind, name);
 
-            unit_check(take_back(kind, name) == (at < model.count ? OC_OK : OC_E_CLAIM_MISSING),
+            unit_check(take_back(kind, name) == (at < model.count ? OC_OK : OC_E_NOT_FOUND),
                        "step %d", step);
             if (at < model.count)
                 model_drop(&model, at);

@@ -10,6 +10,7 @@
 /* As in the module: how long a session that does not live on stays for its Will. */
 #define WILL_GRACE_S 60
 
+static oc_limits_t *limits;
 static oc_sessions_t *sessions;
 static const unsigned char hash[OC_TOKEN_HASH_LEN] = "a hash of a token";
 /* Clients are told apart by address alone. */
@@ -17,13 +18,18 @@ static char clients[64];
 
 static void make(void)
 {
-    sessions = oc_sessions_new();
+    limits = oc_limits_new();
+    ck_assert_ptr_nonnull(limits);
+    oc_limits_count_subjects(limits);
+    sessions = oc_sessions_new(limits);
     ck_assert_ptr_nonnull(sessions);
 }
 
 static void unmake(void)
 {
     oc_sessions_free(sessions);
+    ck_assert_uint_eq(oc_limits_subject_count(limits), 0);
+    oc_limits_free(limits);
 }
 
 static oc_identity_t *identity_of(const char *subject, int64_t deadline_s)
@@ -49,6 +55,17 @@ static oc_identity_t *identity_of(const char *subject, int64_t deadline_s)
 static oc_session_t *find(int client, const char *id)
 {
     return oc_sessions_find(sessions, &clients[client], id);
+}
+
+/* The next whose time is over. */
+static oc_session_t *next_expired(int64_t now_s)
+{
+    oc_session_end_t cause = OC_SESSION_KICKED;
+    oc_session_t *session = oc_sessions_next_due(sessions, now_s, &cause);
+
+    if (session)
+        ck_assert_int_eq(cause, OC_SESSION_EXPIRED);
+    return session;
 }
 
 static oc_session_t *bind_bound(int client, const char *id, const char *subject, int64_t deadline_s,
@@ -84,7 +101,7 @@ START_TEST(a_new_session)
     ck_assert_ptr_eq(oc_sessions_find_id(sessions, "acme/1"), session);
     ck_assert_ptr_eq(oc_session_identity(session), identity);
     ck_assert_str_eq(oc_session_client_id(session), "acme/1");
-    ck_assert_int_eq(memcmp(oc_session_token_hash(session), hash, sizeof hash), 0);
+    ck_assert_int_eq(memcmp(oc_session_token_hash(session), hash, OC_SESSION_HASH_LEN), 0);
     ck_assert(oc_session_connected(session));
     ck_assert(oc_session_holds_id(sessions, session));
     ck_assert(oc_session_id_bound(session));
@@ -150,7 +167,7 @@ START_TEST(dropping_and_disconnecting_nobody)
 {
     oc_sessions_drop(sessions, &clients[1]);
     oc_sessions_disconnected(sessions, &clients[1], true, 10);
-    ck_assert_ptr_null(oc_sessions_next_expired(sessions, INT64_MAX));
+    ck_assert_ptr_null(next_expired(INT64_MAX));
     bind_client(1, "tab", "ann", 100);
     oc_sessions_drop(sessions, &clients[2]);
     oc_sessions_disconnected(sessions, &clients[2], true, 10);
@@ -172,7 +189,7 @@ static void disconnect_at(bool lives_on, int64_t gone_s)
 {
     bind_client(1, "tab", "ann", 1000);
     if (gone_s >= 1000)
-        ck_assert_ptr_eq(oc_sessions_next_expired(sessions, 1000), find(1, "tab"));
+        ck_assert_ptr_eq(next_expired(1000), find(1, "tab"));
     oc_sessions_disconnected(sessions, &clients[1], lives_on, gone_s);
     /* A second time changes nothing. */
     oc_sessions_disconnected(sessions, &clients[1], !lives_on, gone_s + 1000);
@@ -184,10 +201,10 @@ START_TEST(a_will_meets_its_session)
     int64_t last_s = ends[_i].gone_s + WILL_GRACE_S - 1;
 
     disconnect_at(false, ends[_i].gone_s);
-    ck_assert_ptr_null(oc_sessions_next_expired(sessions, last_s));
+    ck_assert_ptr_null(next_expired(last_s));
     ck_assert_msg(find(1, "tab") != NULL, "%s: gone early", ends[_i].name);
     ck_assert_ptr_nonnull(oc_session_identity(find(1, "tab")));
-    ck_assert_ptr_null(oc_sessions_next_expired(sessions, last_s + 1));
+    ck_assert_ptr_null(next_expired(last_s + 1));
     ck_assert_msg(find(1, "tab") == NULL, "%s: stays", ends[_i].name);
     ck_assert_ptr_null(oc_sessions_find_id(sessions, "tab"));
     ck_assert_uint_eq(oc_sessions_count(sessions), 0);
@@ -199,20 +216,20 @@ START_TEST(a_session_that_lives_on)
 {
     disconnect_at(true, ends[_i].gone_s);
     if (ends[_i].gone_s < 1000) {
-        ck_assert_ptr_null(oc_sessions_next_expired(sessions, 999));
+        ck_assert_ptr_null(next_expired(999));
         ck_assert_ptr_nonnull(oc_session_identity(find(1, "tab")));
     }
-    ck_assert_ptr_null(oc_sessions_next_expired(sessions, ends[_i].gone_s + 1000));
-    ck_assert_ptr_null(oc_sessions_next_expired(sessions, INT64_MAX));
+    ck_assert_ptr_null(next_expired(ends[_i].gone_s + 1000));
+    ck_assert_ptr_null(next_expired(INT64_MAX));
     ck_assert_msg(find(1, "tab") != NULL, "%s", ends[_i].name);
     ck_assert_ptr_null(oc_session_identity(find(1, "tab")));
-    ck_assert_int_eq(memcmp(oc_session_token_hash(find(1, "tab")), hash, sizeof hash), 0);
+    ck_assert_int_eq(memcmp(oc_session_token_hash(find(1, "tab")), hash, OC_SESSION_HASH_LEN), 0);
     /* A connection cannot come back to life without an identity. */
     oc_sessions_connected(sessions, find(1, "tab"));
     ck_assert(!oc_session_connected(find(1, "tab")));
     /* The next client with its address or its id ends it. */
     bind_client(2, "tab", "ann", 2000);
-    ck_assert_ptr_null(oc_sessions_next_expired(sessions, 0));
+    ck_assert_ptr_null(next_expired(0));
     ck_assert_uint_eq(oc_sessions_count(sessions), 1);
 }
 END_TEST
@@ -225,9 +242,9 @@ START_TEST(offline_by_mistake)
     oc_sessions_connected(sessions, session);
     oc_sessions_connected(sessions, session);
     ck_assert(oc_session_connected(session));
-    ck_assert_ptr_null(oc_sessions_next_expired(sessions, 99));
-    ck_assert_ptr_eq(oc_sessions_next_expired(sessions, 100), session);
-    ck_assert_ptr_null(oc_sessions_next_expired(sessions, 100));
+    ck_assert_ptr_null(next_expired(99));
+    ck_assert_ptr_eq(next_expired(100), session);
+    ck_assert_ptr_null(next_expired(100));
 }
 END_TEST
 
@@ -237,16 +254,16 @@ START_TEST(expiry_is_told_once)
     oc_session_t *early = bind_client(2, "early", "ann", 100);
 
     bind_client(3, "never", "ann", 1000);
-    ck_assert_ptr_null(oc_sessions_next_expired(sessions, 99));
-    ck_assert_ptr_eq(oc_sessions_next_expired(sessions, 100), early);
-    ck_assert_ptr_null(oc_sessions_next_expired(sessions, 100));
+    ck_assert_ptr_null(next_expired(99));
+    ck_assert_ptr_eq(next_expired(100), early);
+    ck_assert_ptr_null(next_expired(100));
     ck_assert_ptr_eq(find(2, "early"), early);
     ck_assert(oc_session_connected(early));
-    ck_assert_ptr_eq(oc_sessions_next_expired(sessions, 500), late);
-    ck_assert_ptr_null(oc_sessions_next_expired(sessions, 500));
+    ck_assert_ptr_eq(next_expired(500), late);
+    ck_assert_ptr_null(next_expired(500));
     /* Once its connection has ended it goes, after the grace, without a word. */
     oc_sessions_disconnected(sessions, &clients[2], false, 500);
-    ck_assert_ptr_null(oc_sessions_next_expired(sessions, 500 + WILL_GRACE_S));
+    ck_assert_ptr_null(next_expired(500 + WILL_GRACE_S));
     ck_assert_ptr_null(find(2, "early"));
     ck_assert_uint_eq(oc_sessions_count(sessions), 2);
 }
@@ -324,7 +341,7 @@ START_TEST(foreign)
     session = find(1, "tab");
     ck_assert(oc_session_foreign(session));
     ck_assert_ptr_null(oc_session_identity(session));
-    ck_assert_ptr_null(oc_sessions_next_expired(sessions, INT64_MAX));
+    ck_assert_ptr_null(next_expired(INT64_MAX));
     ck_assert_int_eq(check_id("tab", "ann", 50), OC_E_CLIENT_ID_IN_USE);
     ck_assert_int_eq(check_id("tab", NULL, 50), OC_OK);
     oc_sessions_connected(sessions, session);
@@ -342,7 +359,7 @@ START_TEST(foreign_beside_an_offline_session)
     oc_sessions_disconnected(sessions, &clients[1], true, 10);
     ck_assert_int_eq(oc_sessions_bind_foreign(sessions, &clients[2], "tab"), OC_OK);
     ck_assert_ptr_eq(oc_sessions_find_id(sessions, "tab"), session);
-    ck_assert_ptr_null(oc_sessions_next_expired(sessions, 99));
+    ck_assert_ptr_null(next_expired(99));
     ck_assert_ptr_nonnull(oc_session_identity(session));
     /* While it is connected, the id is its own all the same. */
     ck_assert_int_eq(check_id("tab", "ann", 50), OC_E_CLIENT_ID_IN_USE);
@@ -357,7 +374,7 @@ START_TEST(foreign_after_an_expired_session)
     oc_session_t *session = bind_client(1, "tab", "ann", 100);
 
     ck_assert_int_eq(oc_sessions_bind_foreign(sessions, &clients[2], "tab"), OC_OK);
-    ck_assert_ptr_eq(oc_sessions_next_expired(sessions, 100), session);
+    ck_assert_ptr_eq(next_expired(100), session);
     ck_assert(!oc_session_holds_id(sessions, session));
     oc_sessions_drop(sessions, &clients[2]);
     ck_assert(oc_session_holds_id(sessions, session));
@@ -396,14 +413,160 @@ START_TEST(a_services_offline_session)
 }
 END_TEST
 
+/* Refreshing changes the identity, its time and what it counts for, at once. */
+START_TEST(refreshing)
+{
+    oc_session_t *session = bind_bound(1, "acme/1", "ann", 100, true);
+    oc_identity_t *identity = identity_of("ann", 50);
+
+    ck_assert_int_eq(oc_sessions_refresh(sessions, session, identity), OC_OK);
+    ck_assert_ptr_eq(oc_session_identity(session), identity);
+    ck_assert(oc_session_id_bound(session));
+    ck_assert_uint_eq(oc_limits_of_subject(limits, "ann"), 1);
+    ck_assert_ptr_null(next_expired(49));
+    ck_assert_ptr_eq(next_expired(50), session);
+    /* After its time as well, as long as the connection is there. */
+    ck_assert_int_eq(oc_sessions_refresh(sessions, session, identity_of("ann", 200)), OC_OK);
+    ck_assert_ptr_null(next_expired(199));
+    ck_assert_ptr_eq(next_expired(200), session);
+    ck_assert_uint_eq(oc_sessions_connected_count(sessions), 1);
+}
+END_TEST
+
+/* The older of two with one id is refreshed without a place of its own. */
+START_TEST(refreshing_a_superseded_session)
+{
+    oc_session_t *old = bind_client(1, "tab", "ann", 100);
+
+    bind_client(2, "tab", "ann", 100);
+    ck_assert_int_eq(oc_sessions_refresh(sessions, old, identity_of("ann", 300)), OC_OK);
+    ck_assert_uint_eq(oc_limits_of_subject(limits, "ann"), 1);
+    oc_sessions_disconnected(sessions, &clients[1], false, 10);
+    ck_assert_uint_eq(oc_limits_of_subject(limits, "ann"), 1);
+}
+END_TEST
+
+/* The id stays bound only while the token names its organization. */
+START_TEST(refreshing_away_from_the_id)
+{
+    oc_session_t *session = bind_bound(1, "globex/1", "ann", 100, true);
+
+    ck_assert_int_eq(oc_sessions_refresh(sessions, session, identity_of("ann", 200)), OC_OK);
+    ck_assert(!oc_session_id_bound(session));
+}
+END_TEST
+
+START_TEST(revoking)
+{
+    oc_session_t *session = bind_client(1, "tab", "ann", 100);
+    const oc_identity_t *rights = NULL;
+    oc_session_end_t cause;
+
+    ck_assert_int_eq(oc_session_rights(session, &rights), OC_OK);
+    ck_assert_ptr_eq(rights, oc_session_identity(session));
+    oc_sessions_revoke(sessions, session);
+    oc_sessions_revoke(sessions, session);
+    ck_assert_int_eq(oc_session_rights(session, &rights), OC_E_TOKEN_REVOKED);
+    ck_assert_ptr_nonnull(oc_session_identity(session));
+    ck_assert_ptr_eq(oc_sessions_next_due(sessions, 10, &cause), session);
+    ck_assert_int_eq(cause, OC_SESSION_REVOKED);
+    ck_assert_ptr_null(oc_sessions_next_due(sessions, INT64_MAX, &cause));
+    /* Its id is free for others. */
+    ck_assert_int_eq(oc_sessions_check_id(sessions, "tab", NULL, 10), OC_OK);
+    /* Its Will meets it, and finds it without rights. */
+    oc_sessions_disconnected(sessions, &clients[1], false, 10);
+    ck_assert_int_eq(oc_session_rights(session, &rights), OC_E_TOKEN_REVOKED);
+    ck_assert_ptr_null(oc_sessions_next_due(sessions, 10 + WILL_GRACE_S, &cause));
+    ck_assert_ptr_null(find(1, "tab"));
+}
+END_TEST
+
+START_TEST(revoking_offline)
+{
+    oc_session_t *session = bind_bound(1, "acme/1", "ann", 100, true);
+    const oc_identity_t *rights = NULL;
+
+    oc_sessions_disconnected(sessions, &clients[1], true, 10);
+    oc_sessions_revoke(sessions, session);
+    ck_assert_int_eq(oc_session_rights(session, &rights), OC_E_TOKEN_REVOKED);
+    ck_assert_ptr_null(next_expired(10));
+    ck_assert_ptr_eq(find(1, "acme/1"), session);
+    ck_assert_ptr_null(oc_session_identity(session));
+    ck_assert_int_eq(oc_session_rights(session, &rights), OC_E_TOKEN_REVOKED);
+    ck_assert_uint_eq(oc_sessions_offline_count(sessions), 1);
+}
+END_TEST
+
+/* One that is only there for its Will keeps its time. */
+START_TEST(revoking_while_leaving)
+{
+    oc_session_t *session = bind_client(1, "tab", "ann", 100);
+
+    oc_sessions_disconnected(sessions, &clients[1], false, 10);
+    oc_sessions_revoke(sessions, session);
+    ck_assert_ptr_null(next_expired(10 + WILL_GRACE_S - 1));
+    ck_assert_ptr_eq(find(1, "tab"), session);
+}
+END_TEST
+
+START_TEST(kicking)
+{
+    oc_session_t *session = bind_client(1, "tab", "ann", 100);
+    const oc_identity_t *rights = NULL;
+    oc_session_end_t cause;
+
+    oc_sessions_kick(sessions, session);
+    ck_assert_int_eq(oc_session_rights(session, &rights), OC_OK);
+    ck_assert_ptr_eq(oc_sessions_next_due(sessions, 10, &cause), session);
+    ck_assert_int_eq(cause, OC_SESSION_KICKED);
+    /* If it is still there, its time runs as before. */
+    ck_assert_ptr_null(oc_sessions_next_due(sessions, 99, &cause));
+    ck_assert_ptr_eq(next_expired(100), session);
+
+    /* Only connections are kicked. */
+    oc_sessions_disconnected(sessions, &clients[1], true, 10);
+    oc_sessions_kick(sessions, session);
+    ck_assert_ptr_null(oc_sessions_next_due(sessions, 10, &cause));
+    ck_assert_int_eq(oc_sessions_bind_foreign(sessions, &clients[2], "other"), OC_OK);
+    oc_sessions_kick(sessions, find(2, "other"));
+    ck_assert_ptr_null(oc_sessions_next_due(sessions, 10, &cause));
+}
+END_TEST
+
+/* A kick that comes before its disconnect is over by then. */
+START_TEST(kicking_what_goes)
+{
+    oc_session_t *session = bind_bound(1, "acme/1", "ann", 100, true);
+    oc_session_end_t cause;
+
+    oc_sessions_kick(sessions, session);
+    oc_sessions_disconnected(sessions, &clients[1], true, 10);
+    ck_assert_ptr_null(oc_sessions_next_due(sessions, 10, &cause));
+    ck_assert_ptr_nonnull(oc_session_identity(session));
+}
+END_TEST
+
+START_TEST(rights_of_others)
+{
+    const oc_identity_t *rights = NULL;
+    oc_session_t *session = bind_bound(1, "acme/1", "ann", 100, true);
+
+    oc_sessions_disconnected(sessions, &clients[1], true, 10);
+    ck_assert_ptr_null(next_expired(100));
+    ck_assert_int_eq(oc_session_rights(session, &rights), OC_E_TOKEN_EXPIRED);
+    ck_assert_int_eq(oc_sessions_bind_foreign(sessions, &clients[2], "other"), OC_OK);
+    ck_assert_int_eq(oc_session_rights(find(2, "other"), &rights), OC_E_SESSION_UNKNOWN);
+}
+END_TEST
+
 START_TEST(freeing)
 {
     const oc_session_traits_t traits = {0};
-    oc_sessions_t *others = oc_sessions_new();
+    oc_sessions_t *others = oc_sessions_new(limits);
 
     oc_sessions_free(NULL);
     oc_sessions_free(others);
-    others = oc_sessions_new();
+    others = oc_sessions_new(limits);
     for (int i = 0; i < 64; i++)
         ck_assert_int_eq(oc_sessions_bind(others, &clients[i], "tab", identity_of("ann", 100 + i),
                                           hash, &traits),
@@ -417,7 +580,7 @@ END_TEST
 #define OPERATIONS 10000
 
 typedef struct model {
-    bool there, connected, current, told, lives_on, spent;
+    bool there, connected, current, told, lives_on, spent, revoked, kicked, bound;
     int id;
     int subject;
     int64_t deadline_s, due_s;
@@ -446,11 +609,18 @@ static void model_supersede(int id)
 static void check_against_model(int64_t now_s, int operation)
 {
     size_t count = 0;
+    size_t connected = 0;
+    size_t offline = 0;
+    uint64_t places[COUNT(subjects)] = {0};
 
     for (size_t c = 0; c < COUNT(model); c++) {
         const model_t *m = &model[c];
 
         count += m->there;
+        connected += m->there && m->connected && m->current;
+        offline += m->there && !m->connected && m->lives_on && m->bound;
+        if (m->there && m->connected && m->current)
+            places[m->subject]++;
         for (int id = 0; id < IDS; id++)
             unit_check(find((int)c, id_texts[id]) == (m->there && m->id == id ? m->session : NULL),
                        "operation %d: client %zu, id %d", operation, c, id);
@@ -461,6 +631,12 @@ static void check_against_model(int64_t now_s, int operation)
                        "operation %d: client %zu", operation, c);
     }
     unit_check(oc_sessions_count(sessions) == count, "operation %d: count", operation);
+    unit_check(oc_sessions_connected_count(sessions) == connected, "operation %d: connected",
+               operation);
+    unit_check(oc_sessions_offline_count(sessions) == offline, "operation %d: offline", operation);
+    for (size_t i = 0; i < COUNT(subjects); i++)
+        unit_check(oc_limits_of_subject(limits, subjects[i]) == places[i],
+                   "operation %d: places of %s", operation, subjects[i]);
     for (int id = 0; id < IDS; id++) {
         const model_t *holder = NULL;
 
@@ -471,8 +647,8 @@ static void check_against_model(int64_t now_s, int operation)
         unit_check(oc_sessions_find_id(sessions, id_texts[id]) == (holder ? holder->session : NULL),
                    "operation %d: holder of id %d", operation, id);
         for (size_t s = 0; s < COUNT(subjects); s++) {
-            bool taken = holder && holder->connected && now_s < holder->deadline_s &&
-                         holder->subject != (int)s;
+            bool taken = holder && holder->connected && !holder->revoked &&
+                         now_s < holder->deadline_s && holder->subject != (int)s;
 
             unit_check(check_id(id_texts[id], subjects[s], now_s) ==
                            (taken ? OC_E_CLIENT_ID_IN_USE : OC_OK),
@@ -484,9 +660,10 @@ static void check_against_model(int64_t now_s, int operation)
 static void expire_both(int64_t now_s, int operation)
 {
     int64_t last_s = INT64_MIN;
+    oc_session_end_t cause;
     oc_session_t *session;
 
-    while ((session = oc_sessions_next_expired(sessions, now_s)) != NULL) {
+    while ((session = oc_sessions_next_due(sessions, now_s, &cause)) != NULL) {
         model_t *m = NULL;
 
         for (size_t c = 0; c < COUNT(model); c++) {
@@ -495,6 +672,16 @@ static void expire_both(int64_t now_s, int operation)
         }
         unit_check(m && m->connected && !m->told && m->due_s <= now_s, "operation %d: told",
                    operation);
+        unit_check(cause == (m->revoked  ? OC_SESSION_REVOKED
+                             : m->kicked ? OC_SESSION_KICKED
+                                         : OC_SESSION_EXPIRED),
+                   "operation %d: cause", operation);
+        if (cause == OC_SESSION_KICKED) {
+            m->kicked = false;
+            m->due_s = m->deadline_s;
+            m->told = now_s >= m->deadline_s;
+            continue;
+        }
         unit_check(m->due_s >= last_s, "operation %d: out of order", operation);
         last_s = m->due_s;
         m->told = true;
@@ -518,14 +705,14 @@ START_TEST(against_a_model)
     int64_t now_s = 1000;
 
     for (int i = 0; i < IDS; i++)
-        (void)snprintf(id_texts[i], sizeof id_texts[0], "id-%d", i);
+        (void)snprintf(id_texts[i], sizeof id_texts[0], i % 2 ? "acme/%d" : "id-%d", i);
     for (int operation = 0; operation < OPERATIONS; operation++) {
         int c = rand_r(&seed) % (int)COUNT(clients);
         int id = rand_r(&seed) % IDS;
         model_t *m = &model[c];
         bool lives_on;
 
-        switch (rand_r(&seed) % 8) {
+        switch (rand_r(&seed) % 12) {
         case 0:
         case 1:
         case 2:
@@ -536,18 +723,21 @@ START_TEST(against_a_model)
                            .current = true,
                            .id = id,
                            .subject = rand_r(&seed) % (int)COUNT(subjects),
-                           .deadline_s = now_s + 1 + rand_r(&seed) % 300};
+                           .deadline_s = now_s + 1 + rand_r(&seed) % 300,
+                           .bound = id % 2};
             m->due_s = m->deadline_s;
-            m->session = bind_client(c, id_texts[id], subjects[m->subject], m->deadline_s);
+            m->session = bind_bound(c, id_texts[id], subjects[m->subject], m->deadline_s, m->bound);
             break;
         case 3:
         case 4:
             lives_on = rand_r(&seed) % 2;
             oc_sessions_disconnected(sessions, &clients[c], lives_on, now_s);
             if (m->there && m->connected) {
-                m->connected = m->told = false;
+                m->connected = m->told = m->kicked = false;
                 m->lives_on = lives_on && m->current;
-                m->due_s = m->lives_on ? m->deadline_s : now_s + WILL_GRACE_S;
+                m->due_s = !m->lives_on ? now_s + WILL_GRACE_S
+                           : m->revoked ? INT64_MIN
+                                        : m->deadline_s;
             }
             break;
         case 5:
@@ -558,7 +748,37 @@ START_TEST(against_a_model)
             if (m->there && !m->connected && !m->spent) {
                 oc_sessions_connected(sessions, m->session);
                 m->connected = true;
-                m->due_s = m->deadline_s;
+                m->due_s = m->revoked ? INT64_MIN : m->deadline_s;
+            }
+            break;
+        case 7:
+        case 8:
+            if (m->there && m->connected && !m->revoked) {
+                m->deadline_s = now_s + 1 + rand_r(&seed) % 300;
+                m->due_s = m->kicked ? INT64_MIN : m->deadline_s;
+                m->told = false;
+                ck_assert_int_eq(
+                    oc_sessions_refresh(sessions, m->session,
+                                        identity_of(subjects[m->subject], m->deadline_s)),
+                    OC_OK);
+            }
+            break;
+        case 9:
+            if (m->there && !m->spent && !m->revoked && rand_r(&seed) % 4 == 0) {
+                oc_sessions_revoke(sessions, m->session);
+                m->revoked = true;
+                if (m->connected || m->lives_on) {
+                    m->due_s = INT64_MIN;
+                    m->told = false;
+                }
+            }
+            break;
+        case 10:
+            if (m->there && m->connected) {
+                oc_sessions_kick(sessions, m->session);
+                m->kicked = true;
+                m->due_s = INT64_MIN;
+                m->told = false;
             }
             break;
         default:
@@ -595,7 +815,7 @@ START_TEST(thousands)
     for (int64_t now_s = 1; now_s <= 1000; now_s++) {
         oc_session_t *session;
 
-        while ((session = oc_sessions_next_expired(sessions, now_s)) != NULL) {
+        while ((session = next_expired(now_s)) != NULL) {
             unit_check(oc_session_identity(session)->deadline_s == now_s, "at %lld",
                        (long long)now_s);
             told++;
@@ -626,6 +846,15 @@ int main(void)
     tcase_add_test(tcase, foreign_after_an_expired_session);
     tcase_add_test(tcase, foreign_takeover);
     tcase_add_test(tcase, a_services_offline_session);
+    tcase_add_test(tcase, refreshing);
+    tcase_add_test(tcase, refreshing_a_superseded_session);
+    tcase_add_test(tcase, refreshing_away_from_the_id);
+    tcase_add_test(tcase, revoking);
+    tcase_add_test(tcase, revoking_offline);
+    tcase_add_test(tcase, revoking_while_leaving);
+    tcase_add_test(tcase, kicking);
+    tcase_add_test(tcase, kicking_what_goes);
+    tcase_add_test(tcase, rights_of_others);
     tcase_add_test(tcase, freeing);
     tcase_add_test(tcase, against_a_model);
     tcase_add_test(tcase, thousands);

@@ -347,7 +347,7 @@ START_TEST(a_poll_empties_the_cache)
     http_set_text(http, "/keys", both);
     ck_assert_int_eq(oc_verifier_reload(verifier, &diag), OC_OK);
     while (oc_verifier_key_count(verifier) < 2 && monotonic_ms() < deadline_ms) {
-        oc_verifier_poll(verifier);
+        oc_verifier_poll(verifier, 0);
         (void)poll(NULL, 0, 1);
     }
     ck_assert_uint_eq(oc_verifier_key_count(verifier), 2);
@@ -392,7 +392,7 @@ START_TEST(what_brings_a_fetch_forward)
     http_set_text(http, "/keys", both);
     OPEN({"jwks_url", http_url(http, "/keys")});
     while (oc_verifier_key_count(verifier) < 2) {
-        oc_verifier_poll(verifier);
+        oc_verifier_poll(verifier, 0);
         (void)poll(NULL, 0, 1);
     }
     oc_identity_unref(accepted(good, NOW_S));

@@ -1,0 +1,460 @@
+/* SPDX-License-Identifier: MIT */
+
+/* What clients do: connect, subscribe, publish, receive, go. Decisions are made elsewhere; here they
+ * become the broker's result codes. */
+
+#include <string.h>
+
+#include "acl.h"
+#include "event_check.h"
+#include "jws.h"
+#include "plugin.h"
+
+/* Mosquitto 2.1's MOSQ_ERR_QUOTA_EXCEEDED: MQTT 5 reason 0x97. */
+#define RESULT_QUOTA_EXCEEDED (-6)
+
+#define AUTH_METHOD "JWT"
+
+static oc_session_t *session_of(const plugin_t *plugin, const struct mosquitto *client)
+{
+    return oc_sessions_find(plugin->gate.shared->sessions, client, mosquitto_client_id(client));
+}
+
+/* --- CONNECT --- */
+
+static oc_gate_client_t describe(const struct mosquitto *client, const char *username,
+                                 bool no_password)
+{
+    return (oc_gate_client_t){
+        .client = client,
+        .id = mosquitto_client_id(client),
+        .address = mosquitto_client_address(client),
+        .username = username,
+        .clean_start = mosquitto_client_clean_session(client),
+        .has_subscriptions = mosquitto_client_sub_count(client) > 0,
+        .no_password = no_password,
+    };
+}
+
+/* Count a CONNECT, tell of it, and give the broker its result. */
+static int conclude(plugin_t *plugin, struct mosquitto *client, oc_err_t err, const oc_diag_t *diag)
+{
+    const decision_t decision = {.action = "connect",
+                                 .err = err,
+                                 .client = client,
+                                 .session = err ? NULL : session_of(plugin, client),
+                                 .detail = err ? diag->message : NULL};
+
+    plugin->gate.shared->metrics.connects[err]++;
+    if (!err) {
+        report_audit(plugin, &decision);
+        return MOSQ_ERR_SUCCESS;
+    }
+    report_refusal(plugin, &decision);
+    return MOSQ_ERR_AUTH;
+}
+
+static int let_in(plugin_t *plugin, struct mosquitto *client, const oc_gate_client_t *described,
+                  const oc_gate_token_t *token)
+{
+    oc_identity_t *identity = NULL;
+    oc_diag_t diag = {0};
+    oc_err_t err = oc_gate_check(&plugin->gate, described, token, now_s(), &identity, &diag);
+
+    if (!err && mosquitto_set_username(client, identity->subject) != MOSQ_ERR_SUCCESS)
+        err = oc_fail(&diag, OC_E_NOMEM, "the broker did not take the username");
+    if (!err)
+        err = oc_gate_enter(&plugin->gate, described, token, identity, &diag);
+    if (err)
+        oc_identity_unref(identity);
+    return conclude(plugin, client, err, &diag);
+}
+
+static int no_memory(plugin_t *plugin, struct mosquitto *client)
+{
+    oc_diag_t diag = {0};
+    oc_err_t err = oc_fail(&diag, OC_E_NOMEM, "out of memory");
+
+    return conclude(plugin, client, err, &diag);
+}
+
+/* Leave a client to the broker's other authenticators. */
+static int defer(plugin_t *plugin, struct mosquitto *client, const oc_gate_client_t *described)
+{
+    oc_diag_t diag = {0};
+    oc_err_t err = oc_gate_enter_foreign(&plugin->gate, described, now_s(), &diag);
+
+    return err ? conclude(plugin, client, err, &diag) : MOSQ_ERR_PLUGIN_DEFER;
+}
+
+int on_basic_auth(int event, void *event_data, void *userdata)
+{
+    const struct mosquitto_evt_basic_auth *auth = event_data;
+    plugin_t *plugin = userdata;
+    /* The broker ends a password at its first NUL. */
+    const char *password = auth->password ? auth->password : "";
+    const oc_gate_client_t described = describe(auth->client, auth->username, false);
+    oc_gate_token_t token;
+
+    (void)event;
+    if (!oc_gate_token(&plugin->gate, password, strlen(password), &token))
+        return no_memory(plugin, auth->client);
+    if (oc_gate_recognizes(&plugin->gate, &described, &token, now_s()))
+        return MOSQ_ERR_SUCCESS;
+    oc_sessions_drop(plugin->gate.shared->sessions, auth->client);
+    if (plugin->config.defer_non_jwt && !oc_jws_shaped(token.bytes, token.len))
+        return defer(plugin, auth->client, &described);
+    return let_in(plugin, auth->client, &described, &token);
+}
+
+/* --- MQTT 5 enhanced authentication --- */
+
+static int refresh(plugin_t *plugin, struct mosquitto *client, oc_session_t *session,
+                   const oc_gate_token_t *token)
+{
+    oc_diag_t diag = {0};
+    oc_err_t err = oc_gate_refresh(&plugin->gate, session, mosquitto_client_address(client), token,
+                                   now_s(), &diag);
+    const decision_t decision = {.action = "refresh",
+                                 .err = err,
+                                 .client = client,
+                                 .session = session,
+                                 .detail = err ? diag.message : NULL};
+
+    plugin->gate.shared->metrics.refreshes[err]++;
+    if (!err) {
+        report_audit(plugin, &decision);
+        return MOSQ_ERR_SUCCESS;
+    }
+    /* Then the broker closes the connection, as MQTT 5 §4.12.1 has it. */
+    report_refusal(plugin, &decision);
+    return MOSQ_ERR_AUTH;
+}
+
+/* For CONNECT, and for an AUTH packet on the live connection, which has a session already. */
+int on_ext_auth_start(int event, void *event_data, void *userdata)
+{
+    struct mosquitto_evt_extended_auth *auth = event_data;
+    plugin_t *plugin = userdata;
+    const char *data = auth->data_in ? auth->data_in : "";
+    oc_session_t *session = session_of(plugin, auth->client);
+    oc_gate_token_t token;
+
+    (void)event;
+    if (!auth->auth_method || strcmp(auth->auth_method, AUTH_METHOD) != 0)
+        return MOSQ_ERR_PLUGIN_DEFER;
+    if (!oc_gate_token(&plugin->gate, data, auth->data_in_len, &token))
+        return no_memory(plugin, auth->client);
+    if (session && oc_session_connected(session) && !oc_session_foreign(session))
+        return refresh(plugin, auth->client, session, &token);
+    oc_sessions_drop(plugin->gate.shared->sessions, auth->client);
+    {
+        const oc_gate_client_t described = describe(auth->client, NULL, true);
+
+        return let_in(plugin, auth->client, &described, &token);
+    }
+}
+
+/* Nothing is ever continued with this method. But Mosquitto takes an AUTH packet without a reason code for
+ * a continuation, and if that fails frees the client's id while it is still in use. So it gets an answer,
+ * and then its connection is ended. */
+int on_ext_auth_continue(int event, void *event_data, void *userdata)
+{
+    struct mosquitto_evt_extended_auth *auth = event_data;
+    plugin_t *plugin = userdata;
+    oc_session_t *session = session_of(plugin, auth->client);
+
+    (void)event;
+    if (!session || oc_session_foreign(session))
+        return MOSQ_ERR_PLUGIN_DEFER;
+    oc_sessions_kick(plugin->gate.shared->sessions, session);
+    return MOSQ_ERR_AUTH_CONTINUE;
+}
+
+/* --- SUBSCRIBE, PUBLISH, delivery --- */
+
+/* What is published under the templates: its size and form, whoever sent it. */
+static oc_err_t check_event(const oc_config_t *config, const char *topic, const void *payload,
+                            size_t len, oc_slice_t org, oc_diag_t *diag)
+{
+    if (len > (size_t)config->event_max_bytes)
+        return oc_fail(diag, OC_E_EVENT_TOO_LARGE, "%zu bytes; max_event_bytes is %lld", len,
+                       (long long)config->event_max_bytes);
+    switch (config->validate_events) {
+    case OC_EVENTS_CATALOGUE:
+        return oc_event_check(OC_EVENT_MODE_CATALOGUE, org.start, org.len, topic, payload, len,
+                              diag);
+    case OC_EVENTS_ENVELOPE:
+        return oc_event_check(OC_EVENT_MODE_ENVELOPE, org.start, org.len, topic, payload, len,
+                              diag);
+    case OC_EVENTS_OFF:
+        return OC_OK;
+    }
+    return OC_E_INTERNAL;
+}
+
+/* The event of a topic under the templates, when it is to go to the subscribers: checked, and counted. */
+static oc_err_t take_event(plugin_t *plugin, const char *topic, const void *payload, size_t len,
+                           oc_slice_t org, oc_diag_t *diag)
+{
+    oc_shared_t *shared = plugin->gate.shared;
+    int64_t time_ms = monotonic_ms();
+    oc_err_t err = check_event(&plugin->config, topic, payload, len, org, diag);
+
+    if (err)
+        oc_limits_refused(shared->limits, org.start, org.len, time_ms);
+    else
+        err = oc_limits_publish(shared->limits, &plugin->config.limits, org.start, org.len, time_ms,
+                                diag);
+    shared->metrics.events[err]++;
+    return err;
+}
+
+/* The broker publishes a Will after it has reported the disconnect, or during a takeover; nothing else
+ * comes from a session then. It is not shown to on_message(). */
+static bool is_will(const oc_session_t *session)
+{
+    return !oc_session_connected(session) || !oc_session_current(session);
+}
+
+static oc_err_t check_publish(plugin_t *plugin, const oc_session_t *session,
+                              const struct mosquitto_evt_acl_check *check, oc_diag_t *diag)
+{
+    const oc_identity_t *identity = NULL;
+    oc_slice_t org;
+    oc_err_t err;
+
+    /* Who has no good token any more may still send a new one. */
+    if (strcmp(check->topic, CONTROL_TOPIC) == 0)
+        return OC_OK;
+    err = oc_session_rights(session, &identity);
+    if (!err)
+        err = oc_acl_publish(&plugin->config.acl_rules, identity, check->topic, check->retain,
+                             now_s());
+    if (!err && is_will(session) && oc_acl_governs(&plugin->config.acl_rules, check->topic, &org))
+        err = take_event(plugin, check->topic, check->payload, check->payloadlen, org, diag);
+    return err;
+}
+
+static int conclude_publish(plugin_t *plugin, const struct mosquitto_evt_acl_check *check,
+                            const oc_session_t *session, oc_err_t err, const oc_diag_t *diag)
+{
+    const decision_t decision = {.action = "publish",
+                                 .err = err,
+                                 .client = check->client,
+                                 .session = session,
+                                 .topic = check->topic,
+                                 .detail = diag->code ? diag->message : NULL};
+
+    plugin->gate.shared->metrics.publishes[err]++;
+    if (!err) {
+        report_audit(plugin, &decision);
+        return MOSQ_ERR_SUCCESS;
+    }
+    report_denial(plugin, &decision);
+    return MOSQ_ERR_ACL_DENIED;
+}
+
+static oc_err_t check_subscribe(plugin_t *plugin, oc_session_t *session, const char *filter)
+{
+    const oc_identity_t *identity = NULL;
+    oc_err_t err;
+
+    /* Only a connection subscribes: this one was taken for a SIGHUP's authentication. */
+    oc_sessions_connected(plugin->gate.shared->sessions, session);
+    err = oc_session_rights(session, &identity);
+    return err ? err : oc_acl_subscribe(&plugin->config.acl_rules, identity, filter, now_s());
+}
+
+static int conclude_subscribe(plugin_t *plugin, const struct mosquitto_evt_acl_check *check,
+                              const oc_session_t *session, oc_err_t err)
+{
+    const decision_t decision = {.action = "subscribe",
+                                 .err = err,
+                                 .client = check->client,
+                                 .session = session,
+                                 .topic = check->topic};
+
+    plugin->gate.shared->metrics.subscribes[err]++;
+    if (!err) {
+        report_audit(plugin, &decision);
+        return MOSQ_ERR_SUCCESS;
+    }
+    report_denial(plugin, &decision);
+    return MOSQ_ERR_ACL_DENIED;
+}
+
+/* The broker asks again when it ends the connection of a session that lives on, and would take the
+ * subscriptions from one whose token is over. Its next token finds them again; each delivery is checked. */
+static int keep_subscription(void)
+{
+    return MOSQ_ERR_SUCCESS;
+}
+
+/* For each delivery. */
+static oc_err_t check_delivery(const plugin_t *plugin, const oc_session_t *session,
+                               const char *topic)
+{
+    const oc_identity_t *identity = NULL;
+    oc_err_t err = oc_session_rights(session, &identity);
+
+    if (err)
+        return err;
+    /* Nothing is queued for an offline session that somebody else could resume. */
+    if (!oc_session_connected(session) && !oc_session_id_bound(session))
+        return OC_E_CLIENT_ID_NOT_BOUND;
+    return oc_acl_deliver(&plugin->config.acl_rules, identity, topic, now_s());
+}
+
+/* Only SUCCESS, ACL_DENIED and PLUGIN_DEFER may be returned: with any other code the broker disconnects the
+ * publisher. */
+static int conclude_delivery(plugin_t *plugin, const struct mosquitto_evt_acl_check *check,
+                             const oc_session_t *session, oc_err_t err)
+{
+    plugin->gate.shared->metrics.deliveries[err]++;
+    if (!err)
+        return MOSQ_ERR_SUCCESS;
+    if (plugin->gate.shared->audit) {
+        const decision_t decision = {.action = "deliver",
+                                     .err = err,
+                                     .client = check->client,
+                                     .session = session,
+                                     .topic = check->topic};
+
+        report_audit(plugin, &decision);
+    }
+    return MOSQ_ERR_ACL_DENIED;
+}
+
+/* Another authenticator's client, or one whose session is not known here, where such are let be. */
+static int defer_check(plugin_t *plugin, const struct mosquitto_evt_acl_check *check,
+                       const oc_session_t *session)
+{
+    oc_diag_t diag = {0};
+    oc_slice_t org;
+    oc_err_t err;
+
+    if (!oc_acl_governs(&plugin->config.acl_rules, check->topic, &org))
+        return MOSQ_ERR_PLUGIN_DEFER;
+    /* A restored session may be anybody's, so an organization's topics stay closed to it. */
+    if (check->access == MOSQ_ACL_READ && !session && !mosquitto_client_address(check->client))
+        return conclude_delivery(plugin, check, NULL, OC_E_SESSION_UNKNOWN);
+    /* Its Will has no other check. */
+    if (check->access != MOSQ_ACL_WRITE || (session && !is_will(session)))
+        return MOSQ_ERR_PLUGIN_DEFER;
+    err = check_event(&plugin->config, check->topic, check->payload, check->payloadlen, org, &diag);
+    return err ? conclude_publish(plugin, check, session, err, &diag) : MOSQ_ERR_PLUGIN_DEFER;
+}
+
+/* A client without a session: it authenticated elsewhere, or was restored from disk. */
+static int check_unknown(plugin_t *plugin, const struct mosquitto_evt_acl_check *check)
+{
+    const oc_diag_t diag = {0};
+
+    if (plugin->config.defer_non_jwt)
+        return defer_check(plugin, check, NULL);
+    switch (check->access) {
+    case MOSQ_ACL_UNSUBSCRIBE:
+        return MOSQ_ERR_SUCCESS;
+    case MOSQ_ACL_SUBSCRIBE:
+        return conclude_subscribe(plugin, check, NULL, OC_E_SESSION_UNKNOWN);
+    case MOSQ_ACL_WRITE:
+        return conclude_publish(plugin, check, NULL, OC_E_SESSION_UNKNOWN, &diag);
+    default:
+        return conclude_delivery(plugin, check, NULL, OC_E_SESSION_UNKNOWN);
+    }
+}
+
+int on_acl_check(int event, void *event_data, void *userdata)
+{
+    const struct mosquitto_evt_acl_check *check = event_data;
+    plugin_t *plugin = userdata;
+    oc_session_t *session = session_of(plugin, check->client);
+    oc_diag_t diag = {0};
+    oc_err_t err;
+
+    (void)event;
+    if (!session)
+        return check_unknown(plugin, check);
+    if (oc_session_foreign(session))
+        return defer_check(plugin, check, session);
+    switch (check->access) {
+    case MOSQ_ACL_READ:
+        return conclude_delivery(plugin, check, session,
+                                 check_delivery(plugin, session, check->topic));
+    case MOSQ_ACL_WRITE:
+        err = check_publish(plugin, session, check, &diag);
+        return conclude_publish(plugin, check, session, err, &diag);
+    case MOSQ_ACL_SUBSCRIBE:
+        if (plugin->gate.shared->ending)
+            return keep_subscription();
+        return conclude_subscribe(plugin, check, session,
+                                  check_subscribe(plugin, session, check->topic));
+    case MOSQ_ACL_UNSUBSCRIBE:
+        return MOSQ_ERR_SUCCESS;
+    default:
+        return MOSQ_ERR_ACL_DENIED;
+    }
+}
+
+/* What clients publish, after its ACL check, and what bridges bring, which have none. */
+int on_message(int event, void *event_data, void *userdata)
+{
+    const struct mosquitto_evt_message *message = event_data;
+    plugin_t *plugin = userdata;
+    oc_diag_t diag = {0};
+    oc_slice_t org;
+    oc_err_t err;
+
+    (void)event;
+    if (!oc_acl_governs(&plugin->config.acl_rules, message->topic, &org))
+        return MOSQ_ERR_SUCCESS;
+    err = take_event(plugin, message->topic, message->payload, message->payloadlen, org, &diag);
+    if (err) {
+        const decision_t decision = {.action = "publish",
+                                     .err = err,
+                                     .client = message->client,
+                                     .session = session_of(plugin, message->client),
+                                     .topic = message->topic,
+                                     .detail = diag.message};
+
+        report_denial(plugin, &decision);
+        return err == OC_E_LIMIT_RATE && plugin->is_2_1 ? RESULT_QUOTA_EXCEEDED
+                                                        : MOSQ_ERR_ACL_DENIED;
+    }
+    return MOSQ_ERR_SUCCESS;
+}
+
+/* --- The end --- */
+
+/* Mosquitto 2.1 tells by the event; for 2.0, MQTT 5 sessions may have an expiry that plugins are not
+ * told. */
+static bool lives_on(const plugin_t *plugin, int event, const struct mosquitto *client)
+{
+    if (plugin->is_2_1)
+        return event == EVENT_CLIENT_OFFLINE;
+    return !mosquitto_client_clean_session(client) ||
+           mosquitto_client_protocol_version(client) == 5;
+}
+
+int on_disconnect(int event, void *event_data, void *userdata)
+{
+    /* struct mosquitto_evt_client_offline is the same. */
+    const struct mosquitto_evt_disconnect *disconnect = event_data;
+    const struct mosquitto *client = disconnect->client;
+    plugin_t *plugin = userdata;
+    const oc_session_t *session = session_of(plugin, client);
+
+    if (session && !oc_session_foreign(session)) {
+        const decision_t decision = {.action = "disconnect", .client = client, .session = session};
+
+        report_audit(plugin, &decision);
+    }
+    /* After a refused CONNECT there is no client id, and nothing to keep. */
+    if (mosquitto_client_id(client))
+        oc_sessions_disconnected(plugin->gate.shared->sessions, client,
+                                 lives_on(plugin, event, client), now_s());
+    else
+        oc_sessions_drop(plugin->gate.shared->sessions, client);
+    return MOSQ_ERR_SUCCESS;
+}

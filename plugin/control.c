@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: MIT */
+#include "control.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "control_admin.h"
+#include "json.h"
+
+static oc_err_t nomem(oc_diag_t *diag)
+{
+    return oc_fail(diag, OC_E_NOMEM, "out of memory");
+}
+
+static oc_err_t whoami(oc_control_call_t *call, oc_diag_t *diag)
+{
+    return oc_control_describe(call->gate, call->asker->session, call->data) ? OC_OK : nomem(diag);
+}
+
+static oc_err_t refresh(oc_control_call_t *call, oc_diag_t *diag)
+{
+    const json_t *value = json_object_get(call->request, "token");
+    oc_gate_token_t token;
+    oc_err_t err;
+
+    if (!json_is_string(value))
+        return oc_fail(diag, OC_E_REQUEST_INVALID, "token is missing, or is not a string");
+    if (!oc_gate_token(call->gate, json_string_value(value), json_string_length(value), &token))
+        return nomem(diag);
+    err = oc_gate_refresh(call->gate, call->asker->session, call->asker->address, &token,
+                          call->now_s, diag);
+    if (!err && !oc_control_describe(call->gate, call->asker->session, call->data))
+        err = nomem(diag);
+    return err;
+}
+
+static const struct command {
+    const char *name;
+    bool admin;
+    bool when_expired; /* may be asked after the token's time */
+    oc_control_command_t run;
+} commands[] = {
+    {"whoami", false, false, whoami},
+    {"refresh", false, true, refresh},
+    {"listSessions", true, false, oc_control_list_sessions},
+    {"kick", true, false, oc_control_kick},
+    {"revoke", true, false, oc_control_revoke},
+    {"unrevoke", true, false, oc_control_unrevoke},
+    {"listRevocations", true, false, oc_control_list_revocations},
+    {"stats", true, false, oc_control_stats},
+};
+
+static const struct command *find_command(const char *name)
+{
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    }
+    return NULL;
+}
+
+/* Whether the asker may ask for this. */
+static oc_err_t check_rights(const oc_control_call_t *call, const struct command *command,
+                             oc_diag_t *diag)
+{
+    const oc_session_t *session = call->asker->session;
+    const oc_identity_t *identity = NULL;
+    oc_err_t err = session ? oc_session_rights(session, &identity) : OC_E_SESSION_UNKNOWN;
+
+    if (err)
+        return oc_fail(diag, err, "this client did not connect with a token that is good now");
+    if (call->now_s >= identity->deadline_s && !command->when_expired)
+        return oc_fail(diag, OC_E_TOKEN_EXPIRED, "the token has expired; refresh it first");
+    if (command->admin && !identity->admin)
+        return oc_fail(diag, OC_E_SCOPE_MISSING, "%s needs the scope %.100s", command->name,
+                       call->gate->config->admin_scope);
+    return OC_OK;
+}
+
+/* Every command but whoami is a decision that somebody counts. */
+static void count(oc_metrics_t *metrics, const struct command *command, oc_err_t err)
+{
+    if (command->admin)
+        metrics->admin_commands[err]++;
+    else if (command->run == refresh)
+        metrics->refreshes[err]++;
+}
+
+static oc_err_t run_command(oc_control_call_t *call, const char *name, bool *ret_admin,
+                            oc_diag_t *diag)
+{
+    const struct command *command = find_command(name);
+    oc_err_t err;
+
+    *ret_admin = command && command->admin;
+    if (!command)
+        return oc_fail(diag, OC_E_REQUEST_INVALID, "there is no such command");
+    err = check_rights(call, command, diag);
+    if (!err)
+        err = command->run(call, diag);
+    count(&call->gate->shared->metrics, command, err);
+    return err;
+}
+
+static bool put_error(json_t *response, oc_err_t err, const char *message)
+{
+    (void)json_object_del(response, "data");
+    return json_object_set_new(response, "error", json_string(message)) == 0 &&
+           json_object_set_new(response, "code", json_string(oc_err_name(err))) == 0;
+}
+
+/* The member "command" or "correlationData", to be told again; a text of its own when it is not there. */
+static const char *text_member(const json_t *request, const char *name, size_t max)
+{
+    const json_t *value = json_object_get(request, name);
+
+    return json_is_string(value) && json_string_length(value) <= max ? json_string_value(value)
+                                                                     : NULL;
+}
+
+typedef struct request_run {
+    oc_gate_t *gate;
+    const oc_control_asker_t *asker;
+    int64_t now_s;
+    oc_control_report_t report;
+    void *context;
+    json_t *responses;
+    json_t *unwritten; /* those of the responses whose changes are to be on disk */
+    uint64_t ticket;
+} request_run_t;
+
+static void tell(const request_run_t *run, const char *command, bool admin, const oc_diag_t *diag)
+{
+    const oc_control_outcome_t outcome = {command, admin, diag->code, diag->message};
+
+    run->report(run->context, &outcome);
+}
+
+/* A response without data, for what is wrong with a whole request. */
+static oc_err_t refuse_request(request_run_t *run, const char *message)
+{
+    json_t *response = json_object();
+    oc_diag_t diag = {0};
+
+    (void)oc_fail(&diag, OC_E_REQUEST_INVALID, "%s", message);
+    tell(run, "", false, &diag);
+    if (!response || json_array_append_new(run->responses, response) != 0 ||
+        json_object_set_new(response, "command", json_string("")) != 0 ||
+        !put_error(response, diag.code, diag.message))
+        return OC_E_NOMEM;
+    return OC_OK;
+}
+
+static oc_err_t answer_command(request_run_t *run, const json_t *request, json_t *response)
+{
+    const json_t *correlation = json_object_get(request, "correlationData");
+    const char *name = text_member(request, "command", 64);
+    const char *echo = text_member(request, "correlationData", OC_CONTROL_CORRELATION_MAX);
+    oc_control_call_t call = {.gate = run->gate,
+                              .asker = run->asker,
+                              .request = request,
+                              .now_s = run->now_s,
+                              .data = json_object()};
+    oc_diag_t diag = {0};
+    bool admin = false;
+    oc_err_t err;
+
+    if (!call.data || json_object_set_new(response, "data", call.data) != 0 ||
+        json_object_set_new(response, "command", json_string(name ? name : "")) != 0 ||
+        (echo && json_object_set_new(response, "correlationData", json_string(echo)) != 0))
+        return OC_E_NOMEM;
+    if (!name)
+        err =
+            oc_fail(&diag, OC_E_REQUEST_INVALID, "command is missing, or is not a command's name");
+    else if (correlation && !echo)
+        err = oc_fail(&diag, OC_E_REQUEST_INVALID,
+                      "correlationData is not a string of at most %d bytes",
+                      OC_CONTROL_CORRELATION_MAX);
+    else
+        err = run_command(&call, name, &admin, &diag);
+    tell(run, find_command(name ? name : "") ? name : "", admin, &diag);
+    if (err && !put_error(response, err, diag.message))
+        return OC_E_NOMEM;
+    if (call.ticket) {
+        run->ticket = call.ticket;
+        return json_array_append(run->unwritten, response) == 0 ? OC_OK : OC_E_NOMEM;
+    }
+    return OC_OK;
+}
+
+static oc_err_t answer_all(request_run_t *run, const json_t *request)
+{
+    const json_t *list = json_object_get(request, "commands");
+    const json_t *command;
+    size_t i;
+
+    if (!json_is_array(list) || json_array_size(list) == 0)
+        return refuse_request(run, "the request is not {\"commands\":[{\"command\":…}]}");
+    if (json_array_size(list) > OC_CONTROL_COMMANDS_MAX)
+        return refuse_request(run, "too many commands in one request");
+    json_array_foreach(list, i, command)
+    {
+        json_t *response = json_object();
+        oc_err_t err;
+
+        if (!response || json_array_append_new(run->responses, response) != 0)
+            return OC_E_NOMEM;
+        err = answer_command(run, command, response);
+        if (err)
+            return err;
+    }
+    return OC_OK;
+}
+
+static oc_err_t answer_bytes(request_run_t *run, const char *payload, size_t len)
+{
+    OC_CLEANUP(oc_json_decrefp) json_t *request = NULL;
+    oc_diag_t diag = {0};
+    oc_err_t err;
+
+    if (len > OC_CONTROL_REQUEST_MAX)
+        return refuse_request(run, "the request is too long");
+    err = oc_json_load(payload, len, &request, &diag);
+    if (err == OC_E_NOMEM)
+        return err;
+    return err ? refuse_request(run, diag.message) : answer_all(run, request);
+}
+
+/* What to say when the disk refuses the changes. */
+static char *failed_text(const request_run_t *run, const json_t *answer)
+{
+    json_t *response;
+    size_t i;
+
+    json_array_foreach(run->unwritten, i, response)
+    {
+        if (!put_error(
+                response, OC_E_IO,
+                "in force, but revocation_file could not be written: a restart may forget it"))
+            return NULL;
+    }
+    return oc_json_dump(answer);
+}
+
+oc_err_t oc_control_handle(oc_gate_t *gate, const oc_control_asker_t *asker, const char *payload,
+                           size_t len, int64_t now_s, oc_control_report_t report, void *context,
+                           oc_control_answer_t *ret_answer)
+{
+    OC_CLEANUP(oc_json_decrefp) json_t *answer = json_object();
+    OC_CLEANUP(oc_json_decrefp) json_t *unwritten = json_array();
+    request_run_t run = {.gate = gate,
+                         .asker = asker,
+                         .now_s = now_s,
+                         .report = report,
+                         .context = context,
+                         .responses = json_array(),
+                         .unwritten = unwritten};
+    oc_control_answer_t made = {0};
+    oc_err_t err;
+
+    if (!answer || json_object_set_new(answer, "responses", run.responses) != 0 || !unwritten)
+        return OC_E_NOMEM;
+    err = answer_bytes(&run, payload, len);
+    if (err)
+        return err;
+    made.text = oc_json_dump(answer);
+    made.ticket = run.ticket;
+    if (made.text && made.ticket)
+        made.failed_text = failed_text(&run, answer);
+    if (!made.text || (made.ticket && !made.failed_text)) {
+        free(made.text);
+        return OC_E_NOMEM;
+    }
+    *ret_answer = made;
+    return OC_OK;
+}

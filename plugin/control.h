@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef OC_CONTROL_H
+#define OC_CONTROL_H
+
+/* The commands of $CONTROL/orgcast/v1: a request from a client → the answer for that client. One thread. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "gate.h"
+
+#define OC_CONTROL_REQUEST_MAX 65536 /* bytes */
+#define OC_CONTROL_COMMANDS_MAX 64   /* in one request */
+#define OC_CONTROL_CORRELATION_MAX 256
+#define OC_CONTROL_PAGE_MAX 1000 /* rows of a listing in one answer */
+
+/* Who asks. Borrowed. */
+typedef struct oc_control_asker {
+    oc_session_t *session; /* NULL: the client has none */
+    const char *client_id;
+    const char *address; /* may be NULL */
+} oc_control_asker_t;
+
+/* What one command came to, for the audit log. Borrowed during the call. */
+typedef struct oc_control_outcome {
+    const char *command; /* its name; "" when it has none that is known */
+    bool admin;
+    oc_err_t err;
+    const char *detail; /* whom it is about, or what is wrong */
+} oc_control_outcome_t;
+
+typedef void (*oc_control_report_t)(void *context, const oc_control_outcome_t *outcome);
+
+typedef struct oc_control_answer {
+    char *text; /* JSON, malloc'd for the caller */
+    /* When something has to be on disk before it is done: the ticket of oc_revocations_settled(), and the
+     * answer for when the disk refuses it, malloc'd too. 0 and NULL otherwise. */
+    uint64_t ticket;
+    char *failed_text;
+} oc_control_answer_t;
+
+/* Carry out a request. Whatever is wrong with it stands in the answer; only OC_E_NOMEM is an error, and then
+ * some of its commands may have been carried out.
+ * payload: borrowed, any bytes
+ * report:  called for each command */
+OC_MUST_CHECK oc_err_t oc_control_handle(oc_gate_t *gate, const oc_control_asker_t *asker,
+                                         const char *payload, size_t len, int64_t now_s,
+                                         oc_control_report_t report, void *context,
+                                         oc_control_answer_t *ret_answer);
+
+#endif

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT */
+#include "gate.h"
+
+#include <openssl/crypto.h>
+#include <string.h>
+
+/* How long after a SIGHUP its authentications may come. */
+#define RELOAD_S 1
+
+oc_err_t oc_gate_init(oc_gate_t *gate, const oc_config_t *config, oc_shared_t *shared,
+                      oc_keyring_log_t log, void *owner, oc_diag_t *diag)
+{
+    *gate = (oc_gate_t){.config = config, .shared = shared, .owner = owner};
+    return oc_verifier_new(config, log, owner, &gate->verifier, diag);
+}
+
+void oc_gate_done(oc_gate_t *gate)
+{
+    oc_verifier_free(gate->verifier);
+    *gate = (oc_gate_t){0};
+}
+
+bool oc_gate_token(oc_gate_t *gate, const char *bytes, size_t len, oc_gate_token_t *ret_token)
+{
+    ret_token->bytes = bytes;
+    ret_token->len = len;
+    return oc_verifier_hash(gate->verifier, bytes, len, ret_token->hash);
+}
+
+static bool same_token(const oc_session_t *session, const oc_gate_token_t *token)
+{
+    return CRYPTO_memcmp(token->hash, oc_session_token_hash(session), OC_SESSION_HASH_LEN) == 0;
+}
+
+/* The username that a session has in the broker is its subject. */
+static bool same_name(const oc_session_t *session, const oc_gate_client_t *client)
+{
+    const oc_identity_t *identity = oc_session_identity(session);
+
+    return client->username && (!identity || strcmp(client->username, identity->subject) == 0);
+}
+
+bool oc_gate_recognizes(oc_gate_t *gate, const oc_gate_client_t *client,
+                        const oc_gate_token_t *token, int64_t now_s)
+{
+    oc_sessions_t *sessions = gate->shared->sessions;
+    oc_session_t *session = oc_sessions_find(sessions, client->client, client->id);
+    bool reloading = now_s <= gate->reloaded_s + RELOAD_S;
+
+    /* Without an address it is no connection, but a session that the broker restored from disk; it
+     * gets no identity, and so nothing, until it connects. */
+    if (!session)
+        return client->address == NULL;
+    if (oc_session_foreign(session))
+        return false;
+    /* A client that only now connects has none. */
+    if (client->has_subscriptions)
+        return true;
+    if (!oc_session_no_password(session))
+        /* A client may come back, on memory used before, right after a SIGHUP; it rarely sends its
+         * subject as username. One that does is found out by its first SUBSCRIBE. */
+        return same_token(session, token) &&
+               (oc_session_connected(session) || (reloading && same_name(session, client)));
+    if (!reloading || !same_name(session, client))
+        return false;
+    /* There is no token to compare. Nothing is queued for it, so it loses nothing by becoming a name
+     * without rights; and whoever only looks like it gains nothing. */
+    if (!oc_session_connected(session))
+        oc_sessions_revoke(sessions, session);
+    return true;
+}
+
+/* Bad tokens are a reason to look at fewer of them; want of memory or of a key is not the client's fault. */
+static bool is_bad_token(oc_err_t err)
+{
+    return err != OC_OK && err != OC_E_NOMEM && err != OC_E_KEY_UNKNOWN;
+}
+
+/* A token's bytes → an identity that is good now. */
+static oc_err_t identify(oc_gate_t *gate, const char *address, const oc_gate_token_t *token,
+                         int64_t now_s, oc_identity_t **ret_identity, oc_diag_t *diag)
+{
+    oc_shared_t *shared = gate->shared;
+    oc_identity_t *identity = NULL;
+    oc_err_t err;
+
+    if (!oc_verifier_knows(gate->verifier, token->hash) &&
+        oc_penalty_held(shared->penalty, address, now_s))
+        return oc_fail(diag, OC_E_LIMIT_RATE, "too many bad tokens from this address");
+    err = oc_verifier_identify(gate->verifier, token->bytes, token->len, token->hash, now_s,
+                               &identity, diag);
+    if (!err && oc_revocations_match(shared->revocations, identity))
+        err = oc_fail(diag, OC_E_TOKEN_REVOKED, "the token is revoked");
+    if (is_bad_token(err))
+        oc_penalty_note(shared->penalty, address, now_s);
+    if (err) {
+        oc_identity_unref(identity);
+        return err;
+    }
+    *ret_identity = identity;
+    return OC_OK;
+}
+
+/* identity: NULL for a client of another authenticator */
+static oc_err_t check_client_id(const oc_gate_t *gate, const oc_gate_client_t *client,
+                                const oc_identity_t *identity, int64_t now_s, oc_diag_t *diag)
+{
+    /* An id with a slash is somebody's: taking it would end their session, or keep them out. */
+    if (identity && (!client->clean_start || strchr(client->id, '/')) &&
+        !oc_identity_binds_client_id(identity, client->id))
+        return oc_fail(diag, OC_E_CLIENT_ID_NOT_BOUND,
+                       "a persistent session, or an id with a slash, needs the form %s/...",
+                       identity->any_org ? "{subject}" : "{organizationId}");
+    if (oc_sessions_check_id(gate->shared->sessions, client->id, identity, now_s) != OC_OK)
+        return oc_fail(diag, OC_E_CLIENT_ID_IN_USE, "it is another subject's");
+    return OC_OK;
+}
+
+/* The identity of the connection that ends when a client of this id connects. */
+static const oc_identity_t *replaced_by(const oc_gate_t *gate, const char *client_id)
+{
+    const oc_session_t *holder = oc_sessions_find_id(gate->shared->sessions, client_id);
+
+    return holder && oc_session_connected(holder) ? oc_session_identity(holder) : NULL;
+}
+
+oc_err_t oc_gate_check(oc_gate_t *gate, const oc_gate_client_t *client,
+                       const oc_gate_token_t *token, int64_t now_s, oc_identity_t **ret_identity,
+                       oc_diag_t *diag)
+{
+    oc_identity_t *identity = NULL;
+    oc_err_t err = identify(gate, client->address, token, now_s, &identity, diag);
+
+    if (!err)
+        err = check_client_id(gate, client, identity, now_s, diag);
+    if (!err)
+        err = oc_limits_check(gate->shared->limits, &gate->config->limits, identity,
+                              replaced_by(gate, client->id), diag);
+    if (err) {
+        oc_identity_unref(identity);
+        return err;
+    }
+    *ret_identity = identity;
+    return OC_OK;
+}
+
+oc_err_t oc_gate_enter(oc_gate_t *gate, const oc_gate_client_t *client,
+                       const oc_gate_token_t *token, oc_identity_t *identity, oc_diag_t *diag)
+{
+    const oc_session_traits_t traits = {
+        .id_bound = oc_identity_binds_client_id(identity, client->id),
+        .end_on_expiry = gate->config->disconnect_on_expiry,
+        .no_password = client->no_password,
+        .owner = gate->owner,
+    };
+
+    if (oc_sessions_bind(gate->shared->sessions, client->client, client->id, identity, token->hash,
+                         &traits) != OC_OK)
+        return oc_fail(diag, OC_E_NOMEM, "out of memory");
+    return OC_OK;
+}
+
+oc_err_t oc_gate_enter_foreign(oc_gate_t *gate, const oc_gate_client_t *client, int64_t now_s,
+                               oc_diag_t *diag)
+{
+    oc_err_t err = check_client_id(gate, client, NULL, now_s, diag);
+
+    if (!err && oc_sessions_bind_foreign(gate->shared->sessions, client->client, client->id))
+        err = oc_fail(diag, OC_E_NOMEM, "out of memory");
+    return err;
+}
+
+static oc_err_t replace_identity(oc_gate_t *gate, oc_session_t *session, oc_identity_t *identity,
+                                 const oc_identity_t *old, oc_diag_t *diag)
+{
+    oc_err_t err;
+
+    if (strcmp(identity->subject, old->subject) != 0)
+        return oc_fail(diag, OC_E_CLAIM_INVALID, "the token is another subject's");
+    err = oc_limits_check(gate->shared->limits, &gate->config->limits, identity, old, diag);
+    if (err)
+        return err;
+    if (oc_sessions_refresh(gate->shared->sessions, session, identity) != OC_OK)
+        return oc_fail(diag, OC_E_NOMEM, "out of memory");
+    return OC_OK;
+}
+
+oc_err_t oc_gate_refresh(oc_gate_t *gate, oc_session_t *session, const char *address,
+                         const oc_gate_token_t *token, int64_t now_s, oc_diag_t *diag)
+{
+    const oc_identity_t *old = NULL;
+    oc_identity_t *identity = NULL;
+    oc_err_t err = oc_session_rights(session, &old);
+
+    if (err)
+        return oc_fail(diag, err, "the session has ended");
+    err = identify(gate, address, token, now_s, &identity, diag);
+    if (identity)
+        err = replace_identity(gate, session, identity, old, diag);
+    if (err)
+        oc_identity_unref(identity);
+    return err;
+}
+
+size_t oc_gate_apply_revocations(oc_gate_t *gate)
+{
+    const oc_revocations_t *revocations = gate->shared->revocations;
+    oc_sessions_t *sessions = gate->shared->sessions;
+    size_t revoked = 0;
+    size_t cursor = 0;
+    oc_session_t *session;
+
+    while ((session = oc_sessions_next(sessions, &cursor)) != NULL) {
+        const oc_identity_t *identity = oc_session_identity(session);
+
+        if (!identity || !oc_revocations_match(revocations, identity))
+            continue;
+        revoked += oc_session_connected(session) || oc_session_offline(session);
+        oc_sessions_revoke(sessions, session);
+    }
+    return revoked;
+}
+
+void oc_gate_measure(oc_gate_t *gate, int64_t now_s)
+{
+    const oc_shared_t *shared = gate->shared;
+    oc_metrics_t *metrics = &gate->shared->metrics;
+    int64_t fetched_s;
+
+    metrics->sessions = oc_sessions_connected_count(shared->sessions);
+    metrics->sessions_offline = oc_sessions_offline_count(shared->sessions);
+    metrics->organizations = oc_limits_connected_org_count(shared->limits);
+    metrics->keys = oc_verifier_key_count(gate->verifier);
+    metrics->revocations = oc_revocations_count(shared->revocations);
+    metrics->audit_lines_lost = shared->audit ? oc_audit_lost(shared->audit) : 0;
+    metrics->jwks_age_s = OC_METRIC_ABSENT;
+    if (oc_verifier_fetched(gate->verifier, &fetched_s)) {
+        int64_t since_s = fetched_s == INT64_MIN ? (int64_t)metrics->started_s : fetched_s;
+
+        metrics->jwks_age_s = now_s > since_s ? (uint64_t)(now_s - since_s) : 0;
+    }
+}

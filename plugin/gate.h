@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef OC_GATE_H
+#define OC_GATE_H
+
+/* Who comes in: a client with its token → a session, or the reason why not. CONNECT, refresh, and the
+ * authentications that the broker repeats on SIGHUP. One thread. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "options.h"
+#include "shared.h"
+#include "verifier.h"
+
+typedef struct oc_gate {
+    const oc_config_t *config; /* borrowed */
+    oc_verifier_t *verifier;
+    oc_shared_t *shared; /* borrowed */
+    void *owner;         /* of the sessions that it lets in: oc_session_owner() */
+    int64_t reloaded_s;  /* when SIGHUP was last served; 0 after the tick that follows */
+} oc_gate_t;
+
+/* What the broker knows of a client that authenticates. Borrowed. */
+typedef struct oc_gate_client {
+    const void *client;
+    const char *id;
+    const char *address; /* NULL: the broker restored the session from disk, or there is none */
+    const char *username;
+    bool clean_start;
+    bool has_subscriptions; /* so its session is there already */
+    bool no_password;       /* the token came by MQTT 5 enhanced authentication */
+} oc_gate_client_t;
+
+/* log and errors: as for oc_keyring_new(). owner: also the context of log */
+OC_MUST_CHECK oc_err_t oc_gate_init(oc_gate_t *gate, const oc_config_t *config, oc_shared_t *shared,
+                                    oc_keyring_log_t log, void *owner, oc_diag_t *diag);
+void oc_gate_done(oc_gate_t *gate);
+
+/* A password and what names it. */
+typedef struct oc_gate_token {
+    const char *bytes;
+    size_t len;
+    unsigned char hash[OC_TOKEN_HASH_LEN];
+} oc_gate_token_t;
+
+/* False when OpenSSL is out of memory. bytes: borrowed */
+OC_MUST_CHECK bool oc_gate_token(oc_gate_t *gate, const char *bytes, size_t len,
+                                 oc_gate_token_t *ret_token);
+
+/* On SIGHUP the broker authenticates every session again, offline ones too, with what they once connected
+ * with and the username that they have now. Refusing one there is a use after free in Mosquitto 2.0.11,
+ * and a session keeps its identity until its token's time is over, whatever became of the key: so these
+ * are recognized, and let pass as they are. */
+bool oc_gate_recognizes(oc_gate_t *gate, const oc_gate_client_t *client,
+                        const oc_gate_token_t *token, int64_t now_s);
+
+/* Whether a client with this token may connect.
+ * ret_identity: a reference for the caller
+ * Errors: any reason code; diag has no byte of the token. */
+OC_MUST_CHECK oc_err_t oc_gate_check(oc_gate_t *gate, const oc_gate_client_t *client,
+                                     const oc_gate_token_t *token, int64_t now_s,
+                                     oc_identity_t **ret_identity, oc_diag_t *diag);
+
+/* Give a client that was checked its session. OC_E_NOMEM. identity: taken on success */
+OC_MUST_CHECK oc_err_t oc_gate_enter(oc_gate_t *gate, const oc_gate_client_t *client,
+                                     const oc_gate_token_t *token, oc_identity_t *identity,
+                                     oc_diag_t *diag);
+
+/* The same for one that is left to the broker's other authenticators. */
+OC_MUST_CHECK oc_err_t oc_gate_enter_foreign(oc_gate_t *gate, const oc_gate_client_t *client,
+                                             int64_t now_s, oc_diag_t *diag);
+
+/* Another token for a live session: its identity is replaced at once, or the session is as it was.
+ * OC_E_CLAIM_INVALID when it is another subject's; otherwise errors as those of oc_gate_check(). */
+OC_MUST_CHECK oc_err_t oc_gate_refresh(oc_gate_t *gate, oc_session_t *session, const char *address,
+                                       const oc_gate_token_t *token, int64_t now_s,
+                                       oc_diag_t *diag);
+
+/* End the live sessions whose tokens are revoked now. How many there were. */
+size_t oc_gate_apply_revocations(oc_gate_t *gate);
+
+/* Set the gauges among the metrics. */
+void oc_gate_measure(oc_gate_t *gate, int64_t now_s);
+
+#endif

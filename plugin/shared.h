@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef OC_SHARED_H
+#define OC_SHARED_H
+
+/* What there is once in a broker. With per_listener_settings each listener has a plugin of its own, with
+ * its own options; the clients, their ids and everything that is counted, revoked, audited and shown are
+ * the whole broker's. One thread. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "audit.h"
+#include "err.h"
+#include "metrics.h"
+#include "metrics_http.h"
+#include "options.h"
+#include "org_limits.h"
+#include "penalty.h"
+#include "revocations.h"
+#include "session.h"
+
+typedef struct oc_shared {
+    unsigned users;
+    oc_limits_t *limits;
+    oc_sessions_t *sessions;
+    oc_revocations_t *revocations;
+    oc_penalty_t *penalty;
+    oc_metrics_t metrics;
+    oc_metrics_published_t published; /* below $SYS */
+    int64_t publish_s;                /* when to publish next */
+    int64_t ticked_ms;                /* when the last tick came, by a clock that is never set;
+                                         0: none yet */
+    bool answering;          /* an answer is on its way: the next tick ends no connection */
+    bool waited;             /* the last tick ended none for that reason */
+    bool ending;             /* inside of the broker's function that ends a connection */
+    oc_audit_t *audit;       /* NULL: none */
+    oc_metrics_http_t *http; /* NULL: none */
+    /* Where these stand, as given by the first plugin that named it; NULL: nobody did. */
+    char *revocation_file;
+    char *audit_log_file;
+    char *metrics_listen;
+} oc_shared_t;
+
+/* One more plugin takes part. The first makes what there is to share; a file or an address that another
+ * one gives too has to be the same.
+ * shared: all zero before the first
+ * Errors: OC_E_CONFIG with "plugin_opt_NAME: cause" in diag, OC_E_NOMEM. Call oc_shared_leave() all the same. */
+OC_MUST_CHECK oc_err_t oc_shared_join(oc_shared_t *shared, const oc_config_t *config, int64_t now_s,
+                                      oc_diag_t *diag);
+
+/* The organizations whose numbers are told: what oc_metrics_orgs_t has of them. */
+typedef struct oc_shared_orgs {
+    const oc_limits_t *limits;
+    const char *only; /* NULL: all of them */
+    size_t most;      /* so many at most */
+} oc_shared_orgs_t;
+
+/* For oc_metrics_orgs_t; orgs: an oc_shared_orgs_t */
+void oc_shared_each_org(void *orgs, oc_metrics_org_fn function, void *context);
+
+/* One less; the last ends everything. */
+void oc_shared_leave(oc_shared_t *shared);
+
+#endif
