@@ -130,6 +130,7 @@ int main(int argc, char **argv)
     identities = calloc(2 * connected + 1, sizeof(oc_identity_t *));
     if (!limits || !identities || connected == 0)
         return 2;
+    oc_limits_count_subjects(limits);
     for (size_t i = 0; i < 2 * connected; i++)
         identities[i] = make_identity(i);
     for (size_t i = 0; i < connected; i++)
