@@ -48,6 +48,14 @@
     X(EXP, "exp", "TIME", "claim exp, in seconds since 1970, instead of --expires-in")             \
     X(NBF, "nbf", "TIME", "claim nbf, in seconds since 1970")                                      \
     X(CLAIM, "claim", "NAME=JSON", "any other claim (may be given more than once)")                \
+    X(CLIENT_ID, "client-id", "ID", "the client id")                                               \
+    X(SUBJECT, "subject", "SUBJECT", "the subject of tokens, by default their claim sub")          \
+    X(JTI, "jti", "ID", "a token's claim jti")                                                     \
+    X(ISSUED_BEFORE, "issued-before", "TIME",                                                      \
+      "of the subject's or organization's tokens those\nissued before TIME (default now, this "    \
+      "second included)")                                                                          \
+    X(EXPIRES_AT, "expires-at", "TIME",                                                            \
+      "when the last of these tokens expires; the revocation\nis forgotten then")                  \
     X(CONF, "conf", "FILE", "the broker's mosquitto.conf")                                         \
     X(SUBSCRIBE, "subscribe", "FILTER", "may the token subscribe to this?")                        \
     X(PUBLISH, "publish", "TOPIC", "may the token publish to this?")                               \

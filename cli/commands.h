@@ -11,7 +11,14 @@
     X(token_sign)                                                                                  \
     X(token_inspect)                                                                               \
     X(token_explain)                                                                               \
-    X(conf_check)
+    X(conf_check)                                                                                  \
+    X(admin_whoami)                                                                                \
+    X(admin_sessions)                                                                              \
+    X(admin_kick)                                                                                  \
+    X(admin_revoke)                                                                                \
+    X(admin_unrevoke)                                                                              \
+    X(admin_revocations)                                                                           \
+    X(admin_stats)
 
 #define CLI_COMMAND_EXTERN(name) extern const cli_command_t cli_cmd_##name;
 CLI_COMMANDS(CLI_COMMAND_EXTERN)

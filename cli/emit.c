@@ -12,6 +12,7 @@
 #include "json.h"
 #include "mem.h"
 #include "receipts.h"
+#include "signing.h"
 
 #define LINE_MAX_BYTES ((size_t)64 * 1024)
 #define TIMEOUT_DEFAULT_S 30
@@ -25,12 +26,8 @@ static const cli_use_t uses[] = {
      "give up when the broker has acknowledged nothing for\nthat long (default 30; 0: never)"},
     {CLI_OPT_SOURCE, false, NULL},
     CLI_BROKER_USES,
-    {CLI_OPT_SIGNING_KEY_FILE, false, NULL},
-    {CLI_OPT_ALG, false, NULL},
-    {CLI_OPT_KID, false, NULL},
+    CLI_SIGNING_USES,
     {CLI_OPT_SUB, false, "claim sub (default orgcast-emitter)"},
-    {CLI_OPT_ISS, false, NULL},
-    {CLI_OPT_AUD, false, NULL},
     {CLI_OPT_NONE, false, NULL},
 };
 
@@ -297,8 +294,6 @@ static int emit_one(emit_run_t *run, const char *type)
 /* Which options go with which. */
 static int check_options(const cli_args_t *args)
 {
-    static const cli_opt_t of_signing[] = {CLI_OPT_ALG, CLI_OPT_KID, CLI_OPT_SUB, CLI_OPT_ISS,
-                                           CLI_OPT_AUD};
     static const cli_opt_t of_event[] = {
         CLI_OPT_ORGANIZATION_ID, CLI_OPT_INVOICE_ID, CLI_OPT_INVOICE_NUMBER, CLI_OPT_AMOUNT,
         CLI_OPT_CURRENCY,        CLI_OPT_STATUS,     CLI_OPT_PREVIOUS,       CLI_OPT_TIMESTAMP,
@@ -318,14 +313,7 @@ static int check_options(const cli_args_t *args)
         return cli_usage_error(args, "--keep-going goes with --stdin");
     if (from_stdin && token_file && strcmp(token_file, "-") == 0)
         return cli_usage_error(args, "standard input cannot hold both the token and the events");
-    if (token_file && cli_args_has(args, CLI_OPT_SIGNING_KEY_FILE))
-        return cli_usage_error(args, "--token-file and --signing-key-file exclude each other");
-    for (size_t i = 0; i < sizeof of_signing / sizeof of_signing[0]; i++) {
-        if (cli_args_has(args, of_signing[i]) && !cli_args_has(args, CLI_OPT_SIGNING_KEY_FILE))
-            return cli_usage_error(args, "--%s goes with --signing-key-file",
-                                   cli_opt_name(of_signing[i]));
-    }
-    return CLI_DONE;
+    return cli_signing_check(args);
 }
 
 static int run_emit(const cli_args_t *args)

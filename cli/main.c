@@ -41,7 +41,7 @@ static void print_commands(FILE *out, const char *group)
             group ? " " : "");
     for (size_t i = 0; i < COMMANDS_COUNT; i++) {
         if (in_group(commands[i], group))
-            fprintf(out, "  %-16s %s\n", commands[i]->name, commands[i]->summary);
+            fprintf(out, "  %-18s %s\n", commands[i]->name, commands[i]->summary);
     }
     fprintf(out,
             "\n'orgcast SUBCOMMAND --help' explains one of them; 'orgcast --version' prints "

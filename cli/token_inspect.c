@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* orgcast token inspect: shows what a token says, and nothing about whether it is true. */
-#include <inttypes.h>
 #include <jansson.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,12 +10,11 @@
 #include "commands.h"
 #include "json.h"
 #include "mem.h"
+#include "moment.h"
 #include "token.h"
 
 /* A hostile token must not reach the terminal as anything but ASCII. */
 #define DUMP_FLAGS (JSON_COMPACT | JSON_ENCODE_ANY | JSON_ENSURE_ASCII)
-
-#define TIME_MAX_S 253402300799.0 /* the end of year 9999 */
 
 static const cli_use_t uses[] = {
     {CLI_OPT_TOKEN_FILE, false, NULL},
@@ -87,34 +84,12 @@ static int decode(const cli_args_t *args, const char *token, inspected_t *inspec
 /* The claim's time as RFC 3339; false when it is no number or no time that has such a form. */
 static bool format_time(const json_t *claim, char *out, size_t out_cap)
 {
-    double value = json_number_value(claim);
-    struct tm tm;
-    time_t time_s;
-
-    if (!json_is_number(claim) || !(value >= 0 && value <= TIME_MAX_S))
-        return false;
-    time_s = (time_t)value;
-    return gmtime_r(&time_s, &tm) && strftime(out, out_cap, "%Y-%m-%dT%H:%M:%SZ", &tm) > 0;
-}
-
-/* "3 h 12 min" */
-static void format_span(double seconds, char *out, size_t out_cap)
-{
-    int64_t s = (int64_t)seconds;
-
-    if (s < 120)
-        (void)snprintf(out, out_cap, "%" PRId64 " s", s);
-    else if (s < 7200)
-        (void)snprintf(out, out_cap, "%" PRId64 " min", s / 60);
-    else if (s < 172800)
-        (void)snprintf(out, out_cap, "%" PRId64 " h %" PRId64 " min", s / 3600, s % 3600 / 60);
-    else
-        (void)snprintf(out, out_cap, "%" PRId64 " days", s / 86400);
+    return json_is_number(claim) && cli_moment_format(json_number_value(claim), out, out_cap);
 }
 
 static void print_time(const char *name, const json_t *claim, double now_s)
 {
-    char when[32], span[32];
+    char when[CLI_MOMENT_LEN], span[32];
     double value = json_number_value(claim);
     bool past = value <= now_s;
 
@@ -122,7 +97,7 @@ static void print_time(const char *name, const json_t *claim, double now_s)
         printf("  (not a time)");
         return;
     }
-    format_span(past ? now_s - value : value - now_s, span, sizeof span);
+    cli_span_format(past ? now_s - value : value - now_s, span, sizeof span);
     printf("  %s, ", when);
     if (strcmp(name, "exp") == 0)
         printf(past ? "EXPIRED %s ago" : "in %s", span);
@@ -172,7 +147,7 @@ static int print_json(const cli_args_t *args, const inspected_t *inspected, doub
         "{s:b, s:O, s:O, s:I, s:o}", "verified", 0, "header", inspected->header, "claims",
         inspected->claims, "signatureBytes", (json_int_t)inspected->signature_len, "expired",
         json_is_number(exp) ? json_boolean(json_number_value(exp) <= now_s) : json_null());
-    char when[32];
+    char when[CLI_MOMENT_LEN];
 
     for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
         json_t *claim = json_object_get(inspected->claims, times[i].claim);

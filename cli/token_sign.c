@@ -14,9 +14,9 @@
 #include "key.h"
 #include "mem.h"
 #include "mint.h"
+#include "moment.h"
 
 #define EXPIRES_IN_DEFAULT_S 3600
-#define TIME_MAX_S 253402300799LL /* the end of year 9999 */
 
 static const cli_use_t uses[] = {
     {CLI_OPT_KEY_FILE, false, NULL},
@@ -82,7 +82,7 @@ static int set_time(const cli_args_t *args, json_t *claims, const char *name, cl
 
     if (!cli_args_has(args, opt))
         return CLI_DONE;
-    if (!cli_args_int(args, opt, 0, TIME_MAX_S, 0, &time_s))
+    if (!cli_args_int(args, opt, 0, CLI_MOMENT_MAX_S, 0, &time_s))
         return CLI_USAGE;
     return set(args, claims, name, json_integer(time_s));
 }
