@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""`non_jwt_clients defer` beside the broker's own password and ACL files, and `deny` without."""
+"""`non_jwt_clients defer` beside the broker's own password and ACL files, and `deny` without; bridges."""
 
 import pytest
 from broker import FOREIGN_PASSWORD
-from events import event, topic
+from control import RESPONSE, TOPIC
+from events import event, event_id, topic
 from mqtt import NOT_AUTHORIZED, V5, V31, VERSION_NAMES, VERSIONS, Client, Will
 
 ALL = "org/acme/invoices/#"
@@ -12,6 +13,7 @@ FOREIGN = {
     "sensor": ["topic readwrite plant/#"],
     "reader": ["topic read plant/#", "topic read org/acme/invoices/#"],
     "root": ["topic readwrite #", "topic read $SYS/#"],
+    "till": ["topic readwrite org/acme/invoices/#"],
     # A name that is also a subject of tokens.
     "ada": ["topic readwrite plant/#"],
 }
@@ -301,3 +303,128 @@ def test_allow_anonymous_opens_nothing(mode, version, make_broker, secret_file, 
                 world.publish(where, payload)
                 assert len(world.drain()) == 1
             assert client.drain() == []
+
+
+# -- what they send is an event --------------------------------------------------------------------
+
+# No event, one of another organization, one of another topic.
+BAD = (b"{}", event("globex")[1], event("acme", "sent")[1])
+
+
+@by_version
+@pytest.mark.parametrize("qos", [0, 1, 2])
+def test_foreign_events(qos, version, broker, foreign, tokens, join):
+    """Their ACL says where, `validate_events` says what."""
+    member = join(broker, "member", tokens.member(), V5)
+    member.subscribe(ALL)
+    till = foreign("till", version=version)
+    good = event("acme")
+    for payload in BAD:
+        answer = till.publish(good[0], payload, qos=qos)
+        assert answer == (NOT_AUTHORIZED if version == V5 and qos else 0)
+    assert broker.denial("publish", "till-id") == (good[0], "event_invalid")
+    till.publish(*event("globex"), qos=qos)
+    till.publish(*good, qos=qos)
+    assert [event_id(m.payload) for m in member.drain()] == [event_id(good[1])]
+
+
+@by_version
+def test_foreign_wills_are_events(version, broker, foreign, tokens, join):
+    member = join(broker, "member", tokens.member(), V5)
+    member.subscribe(ALL)
+    good = event("acme")
+    for payload in (*BAD, good[1]):
+        till = foreign("till", version=version, will=Will(good[0], payload))
+        mark = broker.mark()
+        till.close()
+        broker.wait_gone("till-id", mark)
+    sensor = foreign("sensor", version=version, will=Will(*event("acme")))
+    mark = broker.mark()
+    sensor.close()
+    broker.wait_gone("sensor-id", mark)
+    assert [event_id(m.payload) for m in member.drain()] == [event_id(good[1])]
+
+
+# -- bridges ---------------------------------------------------------------------------------------
+
+BRIDGE_VERSIONS = ("mqttv311", "mqttv50")
+
+
+def bridge(name, port, *topics, version="mqttv311", user=None):
+    """Lines of mosquitto.conf."""
+    lines = [f"connection {name}", f"address 127.0.0.1:{port}", f"bridge_protocol_version {version}",
+             "notifications false", "restart_timeout 1", *(f"topic {line}" for line in topics)]
+    if user:
+        lines += [f"remote_username {user}", f"remote_password {FOREIGN_PASSWORD}{user}"]
+    return "\n".join(lines)
+
+
+def publish_all(client):
+    """Good and bad ones; gives the ids of the good ones."""
+    good = [event("acme", entity=f"inv-{number}") for number in range(3)]
+    for qos in (0, 1, 2):
+        for payload in (*BAD, b""):
+            client.publish(good[qos][0], payload, qos=qos)
+        client.publish("org/acme/invoices/paid", good[qos][1], qos=qos)
+        client.publish(*good[qos], qos=qos)
+    return [event_id(payload) for _, payload in good]
+
+
+@pytest.mark.parametrize("version", BRIDGE_VERSIONS)
+@pytest.mark.parametrize("mode", ["deny", "defer"])
+def test_a_bridge_of_the_broker(mode, version, make_broker, secret_file, tokens, join):
+    """It has no login and no ACL here: it brings events for every organization, and nothing that is none."""
+    far = make_broker(plugin=False, extra="allow_anonymous true")
+    near = make_broker({"jwt_secret_file": secret_file, "non_jwt_clients": mode},
+                       extra=bridge("far", far.ports["tcp"], "# in 2", "$CONTROL/# in 2", version=version))
+    far.wait_log("Sending SUBACK")
+    member = join(near, "member", tokens.member(), V5)
+    member.subscribe([ALL, RESPONSE])
+    sender = join(far, "sender", None, V5, username=None)
+    mark = near.mark()
+    sender.publish(TOPIC, b'{"commands":[{"command":"stats"}]}')
+    ids = publish_all(sender)
+    sender.publish(*event("globex"))
+    assert [event_id(m.payload) for m in member.take(3)] == ids
+    near.wait_log(r"orgcast: denied publish 'org/acme/invoices/paid/inv-0' to client '.+' subject '': event_invalid",
+                  mark)
+    # None of it has ended the bridge.
+    last = event("acme", entity="last")
+    sender.publish(*last)
+    assert [event_id(m.payload) for m in member.take(1)] == [event_id(last[1])]
+    assert "onnecting bridge" not in near.log(mark)
+
+
+@pytest.mark.parametrize("version", BRIDGE_VERSIONS)
+def test_a_bridge_that_logs_in(version, broker, make_broker, tokens, join):
+    """For this broker it is a client with a password: its ACL and `validate_events` hold for it."""
+    far = make_broker(plugin=False, extra="allow_anonymous true\n" + bridge(
+        "near", broker.ports["tcp"], "# both 2", version=version, user="till"))
+    broker.wait_log("Sending CONNACK to .*near")
+    member = join(broker, "member", tokens.member(["acme", "globex"]), V5)
+    member.subscribe([ALL, "org/globex/invoices/#"])
+    sender = join(far, "sender", None, V5, username=None)
+    sender.subscribe("org/#")
+    sender.publish(*event("globex"))
+    ids = publish_all(sender)
+    assert [event_id(m.payload) for m in member.take(3)] == ids
+    assert member.drain() == []
+    sender.drain()
+    # The other way it gets what its ACL allows.
+    backend = join(broker, "backend", tokens.service())
+    backend.publish(*event("globex"))
+    last = event("acme", entity="last")
+    backend.publish(*last)
+    assert [event_id(m.payload) for m in sender.take(1)] == [event_id(last[1])]
+
+
+def test_a_bridge_with_a_token(broker, make_broker, tokens, join):
+    """Or it is a client with a token, like any other; its session persists, so its id is an organization's."""
+    text = bridge("near", broker.ports["tcp"], f"{ALL} out 1") + \
+        f"\nremote_clientid acme/bridge\nremote_username jwt\nremote_password {tokens.publisher()}"
+    far = make_broker(plugin=False, extra="allow_anonymous true\n" + text)
+    broker.wait_log("Sending CONNACK to acme/bridge")
+    member = join(broker, "member", tokens.member(), V5)
+    member.subscribe(ALL)
+    ids = publish_all(join(far, "sender", None, V5, username=None))
+    assert [event_id(m.payload) for m in member.take(3)] == ids
