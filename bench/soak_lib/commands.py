@@ -266,14 +266,14 @@ def unrevokes(world):
     if not world.revocations.held or rng.random() < 0.05:
         world.did("unrevoke", None, "nobody")
         response = order(world, command="unrevoke", subject="nobody")
-        check_code(world, world.operator, "unrevoke", response, {"claim_missing"}, set())
+        check_code(world, world.operator, "unrevoke", response, {"not_found"}, set())
         return
     # A revoked organization or subject keeps many out, so it is taken back sooner.
     kind, name = rng.choice([each for each in world.revocations.held if each[0] != "jti"] or
                             list(world.revocations.held))
     world.did("unrevoke", None, f"{kind} {name}")
     response = order(world, command="unrevoke", **{kind: name})
-    check_code(world, world.operator, "unrevoke", response, set(), {"claim_missing"} if kind == "jti" else set())
+    check_code(world, world.operator, "unrevoke", response, set(), {"not_found"} if kind == "jti" else set())
     world.revocations.remove(kind, name)
 
 
