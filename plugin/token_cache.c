@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* 16,384 entries in sets of 4: a hash picks the set, and within it the entry that was used longest ago
+/* 4,096 entries in sets of 4, some hundred bytes each: a hash picks the set, and within it the entry that was used longest ago
  * makes room. */
-#define SETS 4096
+#define SETS 1024
 #define WAYS 4
 
 typedef struct entry {
