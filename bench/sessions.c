@@ -258,7 +258,7 @@ int main(int argc, char **argv)
         bind(i, now_s + 3600);
     printf("%zu live sessions of one organization each, %d to an organization\n", count,
            SUBSCRIBERS);
-    printf("%-32s %zu bytes\n", "memory of each", (allocated() - before) / count);
+    printf("%-32s %zu bytes\n", "memory of each", (allocated() - before) / (count > 0 ? count : 1));
 
     bench_run(subjects, sizeof subjects / sizeof subjects[0], ROUNDS);
     printf("%-32s %8s %8s\n", "", "median", "least");

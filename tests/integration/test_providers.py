@@ -13,6 +13,7 @@ import time
 import pytest
 from attempt import wait_accepted
 from broker import REPOSITORY, Broker
+from events import event
 from idp import Provider, jwk, key_set
 from mqtt import NOT_AUTHORIZED, V5, Client
 from tokens import forge
