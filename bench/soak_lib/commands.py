@@ -226,6 +226,9 @@ def pick_revocation(world):
     if kind == "jti":
         known = [each for each in world.sessions.values()
                  if each.rights and each.client_id not in ("backend", "operator")]
+        if rng.random() < 0.4:
+            # Those that wait offline, for which nothing may be kept from then on.
+            known = [each for each in known if each.state != ON and each.keeps(1)] or known
         name = rng.choice(known).identity.jti if known and rng.random() < 0.9 else \
             f"t-{rng.randint(0, 1000)}-none"
         return kind, name, None

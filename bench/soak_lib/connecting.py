@@ -170,24 +170,23 @@ def subscribes(world, slot):
     qos = rng.choice((0, 1, 1, 1, 2))
     world.did("subscribe", slot, f"{topic_filter} qos {qos}")
     # Until the answer both the old and the new subscription may count.
-    old = session.filters.pop(topic_filter, None)
-    session.maybe_filters[topic_filter] = qos
+    old, maybe = session.filters.pop(topic_filter, None), session.maybe_filters.pop(topic_filter, ())
+    held = [qos, *maybe, *(() if old is None else (old,))]
+    session.maybe_filters[topic_filter] = min(held), max(held)
     sent = time.time()
     try:
         (code,) = slot.wire.subscribe(topic_filter, qos)
     except Closed:
-        session.maybe_filters[topic_filter] = min(qos, old if old is not None else qos)
         world.ended(slot)
         return
     check_granted(world, slot, topic_filter, qos, code, sent)
+    del session.maybe_filters[topic_filter]
     if code < 0x80:
         session.filters[topic_filter] = qos
-        del session.maybe_filters[topic_filter]
     elif old is not None:
         session.filters[topic_filter] = old
-        del session.maybe_filters[topic_filter]
-    else:
-        del session.maybe_filters[topic_filter]
+    elif maybe:
+        session.maybe_filters[topic_filter] = maybe
 
 
 def check_granted(world, slot, topic_filter, qos, code, sent):
@@ -216,7 +215,8 @@ def unsubscribes(world, slot):
         return
     topic_filter = world.rng.choice(sorted(session.filters))
     world.did("unsubscribe", slot, topic_filter)
-    session.maybe_filters[topic_filter] = session.filters.pop(topic_filter)
+    qos = session.filters.pop(topic_filter)
+    session.maybe_filters[topic_filter] = qos, qos
     try:
         codes = slot.wire.unsubscribe(topic_filter)
     except Closed:

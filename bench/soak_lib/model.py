@@ -85,7 +85,7 @@ class Session:
     persistent: bool = False
     certain: bool = True  # that it is there at all
     filters: dict = field(default_factory=dict)  # filter -> QoS
-    maybe_filters: dict = field(default_factory=dict)
+    maybe_filters: dict = field(default_factory=dict)  # filter -> least and most QoS
     expects: dict = field(default_factory=dict)  # name -> Expect
     kicked: float = None  # when the kick was answered
 
@@ -101,12 +101,13 @@ class Session:
     def level(self, event):
         """(level, copies at most, least and most QoS) of an event that has been published."""
         sure = [qos for text, qos in self.filters.items() if matches(text, event.topic)]
-        maybe = [qos for text, qos in self.maybe_filters.items() if matches(text, event.topic)]
+        maybe = [pair for text, pair in self.maybe_filters.items() if matches(text, event.topic)]
         copies = len(sure) + len(maybe)
         if copies == 0 or not self.rights:
             return NOT, copies, (0, 0)
         # Mosquitto may send one copy for several filters, with the QoS of any of them.
-        qos = tuple(min(event.qos, pick(sure + maybe)) for pick in (min, max))
+        qos = (min(event.qos, *sure, *(least for least, _ in maybe)),
+               min(event.qos, max([*sure, *(most for _, most in maybe)])))
         levels = {right.level(event) for right in self.rights}
         level = levels.pop() if len(levels) == 1 else MAY
         if level == NOT:

@@ -15,7 +15,7 @@ GROWTH_KIB, GROWTH_KIB_CHECKED = 64 * 1024, 1024 * 1024
 TO_ONE = ((14, "settle"), (8, publishing.member_publishes), (5, connecting.subscribes),
           (2, connecting.unsubscribes), (4, connecting.leaves), (8, commands.refreshes), (1, commands.whoami),
           (1, commands.oversteps))
-TO_FREE = ((12, connecting.connects), (8, connecting.comes_back))
+TO_FREE = ((12, connecting.connects), (5, connecting.comes_back))
 TO_ALL = ((40, publishing.backend_publishes), (2, commands.kicks), (1.5, commands.revokes),
           (1.5, commands.unrevokes), (0.5, commands.lists_revocations), (0.7, commands.lists_sessions),
           (0.3, commands.stats), (0.3, upkeep.reload), (0.3, upkeep.hint_reload), (0.3, upkeep.save),

@@ -7,6 +7,7 @@ import time
 
 from mqtt import V5, wait_for
 
+from soak_lib.commands import order
 from soak_lib.connecting import connect
 from soak_lib.model import Session
 from soak_lib.people import ADMIN, ANY_ORG, PUBLISH, Credential
@@ -89,8 +90,9 @@ def reload(world):
     old = world.audit_path.with_suffix(".old")
     world.audit_path.rename(old)
     world.broker.reload()
+    # It is made for its first line.
+    order(world, command="stats")
     wait_for(world.audit_path.exists, "the new audit log")
-    world.settle(world.operator)
     search(world, old)
     old.unlink()
 
