@@ -60,6 +60,13 @@ static bool check(const char *text, size_t len, bool allow_space)
     return true;
 }
 
+size_t oc_utf8_char(const char *text, size_t len)
+{
+    uint32_t code = 0;
+
+    return len > 0 ? decode((const unsigned char *)text, len, &code) : 0;
+}
+
 bool oc_utf8_printable(const char *text, size_t len)
 {
     return check(text, len, true);

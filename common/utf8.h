@@ -12,6 +12,9 @@ bool oc_utf8_printable(const char *text, size_t len);
 /* The same, and without white space (Unicode property White_Space). */
 bool oc_utf8_no_space(const char *text, size_t len);
 
+/* Bytes of the character at text, which may be any; 0 when it is not strict UTF-8, or len is 0. */
+size_t oc_utf8_char(const char *text, size_t len);
+
 /* Copy text into out, always terminated, for a log line: what is not printable UTF-8, a quote and a
  * backslash become `\xHH`; what does not fit is cut, with "..." at the end. Returns out.
  * out_cap: at least 8. */
