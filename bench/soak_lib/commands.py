@@ -7,8 +7,8 @@ import time
 from mqtt import Closed, Timeout
 
 from soak_lib.connecting import leaves
-from soak_lib.model import CLOCK_LAG_S, ON, REVOKE_S, Right
-from soak_lib.people import ADMIN, ORGS, PEOPLE, SERVICES
+from soak_lib.model import CLOCK_LAG_S, OFF, ON, REVOKE_S, Right
+from soak_lib.people import ORGS, PEOPLE, SERVICES
 
 ADMIN_COMMANDS = ("listSessions", "kick", "revoke", "unrevoke", "listRevocations", "stats")
 
@@ -317,7 +317,7 @@ def lists_sessions(world):
     for client_id in told:
         session = known.get(client_id)
         # Its connection may be one that the broker has not noticed the end of.
-        if session is None and world.sessions.get(client_id) is None or session and session.state == "off":
+        if session is None and world.sessions.get(client_id) is None or session and session.state == OFF:
             world.fail(f"listSessions tells of {client_id}, which is not connected ({sent})", world.operator)
 
 
@@ -325,6 +325,3 @@ def stats(world):
     world.did("stats")
     response = order(world, command="stats")
     check_code(world, world.operator, "stats", response, set(), set())
-
-
-__all__ = ["ADMIN"]

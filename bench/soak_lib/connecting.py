@@ -193,10 +193,7 @@ def check_granted(world, slot, topic_filter, qos, code, sent):
     session = slot.session
     (right,) = session.rights
     identity = right.identity
-    fits = identity.may_subscribe(topic_filter) or (identity.any_org and topic_filter in ("+/#", "org/#") or
-                                                    identity.any_org and topic_filter.endswith("/#") and
-                                                    topic_filter.count("/") == 2 and
-                                                    topic_filter.startswith("org/"))
+    fits = identity.may_subscribe(topic_filter)
     over = sent >= identity.deadline_s + CLOCK_LAG_S or (
         right.revoked is not None and sent >= right.revoked + REVOKE_S)
     near = time.time() >= identity.deadline_s or right.revoked is not None

@@ -23,6 +23,16 @@ SERVICES = ("relay", "archive")
 PUBLISH, ANY_ORG, ADMIN = "invoices:publish", "orgcast:any-org", "orgcast:admin"
 
 
+def overlaps(levels):
+    """Whether a filter and org/+/invoices/# have a topic in common."""
+    for at, wanted in enumerate(("org", None, "invoices")):
+        if at < len(levels) and levels[at] == "#":
+            return True
+        if at >= len(levels) or (wanted and levels[at] not in ("+", wanted)):
+            return False
+    return True
+
+
 @dataclass(frozen=True)
 class Identity:
     """What a good token says."""
@@ -52,11 +62,11 @@ class Identity:
         return PUBLISH in self.scopes and self.serves(org)
 
     def may_subscribe(self, topic_filter):
-        if self.any_org and topic_filter in ("#", "org/+/invoices/#"):
-            return True
+        """A service to whatever may match a topic of an organization; others to what matches nothing else."""
         levels = topic_filter.split("/")
-        return (len(levels) > 3 and levels[0] == "org" and levels[2] == "invoices" and
-                levels[1] not in ("+", "#") and self.serves(levels[1]))
+        if self.any_org:
+            return overlaps(levels)
+        return len(levels) > 3 and levels[0] == "org" and levels[1] in self.orgs and levels[2] == "invoices"
 
 
 @dataclass(frozen=True)

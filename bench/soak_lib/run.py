@@ -19,8 +19,8 @@ TO_FREE = ((12, connecting.connects), (5, connecting.comes_back))
 TO_ALL = ((40, publishing.backend_publishes), (2, commands.kicks), (1.5, commands.revokes),
           (1.5, commands.unrevokes), (0.5, commands.lists_revocations), (0.7, commands.lists_sessions),
           (0.3, commands.stats), (0.3, upkeep.reload), (0.3, upkeep.hint_reload), (0.3, upkeep.save),
-          (0.1, lambda world: upkeep.restart(world, kill=True)),
-          (0.04, lambda world: upkeep.restart(world, kill=False)), (0.5, upkeep.pause))
+          (0.05, lambda world: upkeep.restart(world, kill=True)),
+          (0.03, lambda world: upkeep.restart(world, kill=False)), (0.5, upkeep.pause))
 
 
 class Soak:
@@ -89,5 +89,6 @@ class Soak:
         counts = ", ".join(f"{number} {name}" for name, number in sorted(world.counts.items()))
         levels = ", ".join(f"{number} {name}" for name, number in sorted(world.levels.items()))
         (start, _), (_, end) = world.memory[0], world.memory[-1]
+        growth = max(after - before for before, after in world.memory)
         print(f"soak: seed {self.seed}: {counts}; events by session: {levels}; "
-              f"RSS {start} KiB at the start, {end} KiB at the end")
+              f"RSS {start} KiB at the start, {end} KiB at the end, at most {growth} KiB more in one process")

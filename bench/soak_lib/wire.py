@@ -8,8 +8,8 @@ import socket
 import time
 from dataclasses import dataclass
 
-from mqtt import (AUTH, CONNACK, PINGREQ, PINGRESP, PUBACK, PUBLISH, PUBREC, PUBREL, TIMEOUT_S, V5, Client, Closed,
-                  Reader, Timeout, packet, prefixed, properties)
+from mqtt import (AUTH, CONNACK, DISCONNECT, PUBACK, PUBLISH, PUBREL, TIMEOUT_S, V5, Client, Closed, Reader,
+                  Timeout, packet, prefixed, properties)
 
 CONTROL = "$CONTROL/orgcast/v1"
 RESPONSE = CONTROL + "/response"
@@ -142,7 +142,7 @@ class Wire(Client):
         """DISCONNECT, and what was still on the way."""
         body = bytes([0]) + properties(props) if self.version == V5 and props else b""
         try:
-            self.send(packet(14, 0, body))
+            self.send(packet(DISCONNECT, 0, body))
         except Closed:
             pass
         return self.read_to_end()
@@ -154,6 +154,3 @@ class Wire(Client):
         except OSError:
             pass
         return self.read_to_end()
-
-
-__all__ = ["CONTROL", "RESPONSE", "Closed", "Delivery", "PINGREQ", "PINGRESP", "PUBREC", "Timeout", "Wire"]

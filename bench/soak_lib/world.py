@@ -8,12 +8,12 @@ import random
 import time
 
 from broker import Broker
-from mqtt import PATIENCE, Closed
+from mqtt import PATIENCE, Closed, Timeout
 from tokens import Keys
 
-from soak_lib.model import ON, UNSURE, Revocations
+from soak_lib.model import MUST, OFF, UNSURE, Revocations
 from soak_lib.people import Mint
-from soak_lib.wire import Timeout, Wire
+from soak_lib.wire import Wire
 
 HISTORY = 30
 RECENT_EVENTS = 50_000
@@ -85,8 +85,8 @@ class World:
     def history(self, slot, client_id):
         """The last actions that concern the slot, the client id, or everybody."""
         kept = [(moment, where, text) for moment, where, name, text in self.actions
-                if (where is None and not text.startswith("publish")) or (slot and where is slot) or name == client_id or
-                f" {client_id} " in text]
+                if (where is None and not text.startswith("publish")) or (slot and where is slot) or
+                name == client_id or f" {client_id} " in text]
         return [f"  {moment} {where or 'all'}: {text}" for moment, where, text in kept[-HISTORY:]]
 
     def fail(self, text, slot=None, event=None, session=None, client_id=None):
@@ -158,7 +158,7 @@ class World:
         self.note(slot, "connection ended")
         slot.wire = slot.session = None
         # Mosquitto closes a TCP socket when it is done with the connection, a WebSocket's before.
-        self.gone(session, UNSURE if wire.transport == "ws" else "off")
+        self.gone(session, UNSURE if wire.transport == "ws" else OFF)
 
     def gone(self, session, state):
         session.disconnected(state)
@@ -205,7 +205,7 @@ class World:
             self.fail(f"no answer to a ping of {slot}", slot)
         self.read_inbox(slot)
         for expect in session.expects.values():
-            if expect.level == MUST_ARRIVE:
+            if expect.level == MUST:
                 self.counts["must checked"] += 1
                 if expect.got == 0:
                     self.fail(f"did not arrive at {slot}", slot, expect.event)
@@ -248,8 +248,3 @@ class World:
                     return entry["reason"]
             time.sleep(0.005)
         raise Failure(f"no audit line for the refused CONNECT of {client_id}")
-
-
-MUST_ARRIVE = 2
-
-__all__ = ["Failure", "ON", "Slot", "World"]
