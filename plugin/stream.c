@@ -63,7 +63,7 @@ oc_stream_t *oc_stream_new(void)
         free(stream);
         return NULL;
     }
-    /* The hash of nothing says nothing about the key's other words. */
+    /* Everybody sees the epoch and nobody may see the key: so each is drawn by itself. */
     stream->epoch = (uint64_t)stream->key.words[0] << 32 | stream->key.words[1];
     if (!oc_name_key_draw(&stream->key)) {
         free(stream);
@@ -143,6 +143,15 @@ static void drop_oldest(oc_stream_t *stream, org_t *org)
     org->count--;
 }
 
+/* A few events need no table for many. Without memory it stays as it is. */
+static void trim(oc_stream_t *stream, org_t *org)
+{
+    if (org->count == 0)
+        drop_slots(stream, org);
+    else if (org->slot_count > SLOTS_MIN && org->count < org->slot_count / 4)
+        (void)resize(stream, org, org->slot_count / 2);
+}
+
 static void drop_all(oc_stream_t *stream, org_t *org)
 {
     while (org->count > 0)
@@ -170,22 +179,20 @@ static org_t *org_find(const oc_stream_t *stream, oc_slice_t id)
     return oc_name_table_get(&stream->orgs, id.start, id.len);
 }
 
-/* One that is not among the others yet; NULL when out of memory, or of room for it. */
+/* One that is not among the others yet; NULL when out of memory. */
 static org_t *org_new(oc_stream_t *stream, oc_slice_t id)
 {
     org_t *org = oc_name_table_reserve(&stream->orgs) ? malloc(sizeof *org + id.len) : NULL;
 
     if (!org)
         return NULL;
-    *org = (org_t){.id_len = id.len};
+    *org = (org_t){.epoch = stream->epoch, .id_len = id.len};
     memcpy(org->id, id.start, id.len);
     return org;
 }
 
 static void org_add(oc_stream_t *stream, org_t *org)
 {
-    /* Now: others were perhaps forgotten since. */
-    org->epoch = stream->epoch;
     oc_name_table_add(&stream->orgs, org, org->id_len);
     used_add(stream, org);
     stream->bytes += org_bytes(org->id_len);
@@ -219,16 +226,15 @@ static bool make_room(oc_stream_t *stream, const org_t *next, size_t bytes)
     while (bytes > stream->max_bytes || stream->bytes > stream->max_bytes - bytes) {
         org_t *oldest = (org_t *)stream->used.next;
 
-        if (oldest->count > 0)
+        if (oldest->count > 0) {
             drop_oldest(stream, oldest);
-        else if (oldest != next)
+            if (oldest != next)
+                trim(stream, oldest);
+        } else if (oldest != next) {
             org_forget(stream, oldest);
-        else
+        } else {
             return false;
-        /* A few events need no table for many. Without memory it stays as it is. */
-        if (oldest != next && stream->used.next == &oldest->used && oldest->count > 0 &&
-            oldest->count < oldest->slot_count / 4)
-            (void)resize(stream, oldest, oldest->slot_count / 2);
+        }
     }
     return true;
 }
@@ -326,12 +332,12 @@ static oc_err_t prepare(oc_stream_t *stream, const oc_stream_event_t *event,
     return draft->kept ? OC_OK : OC_E_NOMEM;
 }
 
-static void discard(draft_t *draft, const oc_stamp_memory_t *memory)
+static void discard(oc_stream_t *stream, draft_t *draft, const oc_stamp_memory_t *memory)
 {
     if (draft->payload)
         memory->free(draft->payload);
     if (draft->is_new) {
-        free(draft->org->slots);
+        drop_slots(stream, draft->org);
         free(draft->org);
     }
 }
@@ -382,7 +388,7 @@ oc_err_t oc_stream_append(oc_stream_t *stream, const oc_stream_event_t *event,
             commit(stream, &draft);
     }
     if (err) {
-        discard(&draft, memory);
+        discard(stream, &draft, memory);
         return err;
     }
     *ret_payload = draft.payload;
