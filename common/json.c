@@ -120,6 +120,9 @@ oc_err_t oc_json_load(const char *bytes, size_t len, json_t **ret_object, oc_dia
 
     if (!depth_within(bytes, len, OC_JSON_MAX_DEPTH))
         return oc_fail(diag, OC_E_INTERNAL, "deeper than %d levels", OC_JSON_MAX_DEPTH);
+    /* jansson 2.14 takes one that follows a number for white space. */
+    if (len > 0 && memchr(bytes, '\0', len))
+        return oc_fail(diag, OC_E_INTERNAL, "a NUL byte");
     allocation_failed = false;
     json = load(bytes, len, &error);
     if (allocation_failed)

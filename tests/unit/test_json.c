@@ -48,6 +48,8 @@ static const struct {
     size_t len;
 } bad[] = {
     {"nothing", TEXT("")},
+    {"NUL behind a number", TEXT("{\"a\":1\0}")},
+    {"NUL behind it", TEXT("{\"a\":1}\0")},
     {"white space alone", TEXT(" \n")},
     {"array", TEXT("[1]")},
     {"string", TEXT("\"a\"")},
