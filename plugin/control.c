@@ -125,6 +125,7 @@ typedef struct request_run {
     oc_control_report_t report;
     void *context;
     json_t *responses;
+    size_t answer_len; /* so far */
     json_t *unwritten; /* those of the responses whose changes are to be on disk */
     uint64_t ticket;
 } request_run_t;
@@ -176,6 +177,8 @@ static oc_err_t answer_command(request_run_t *run, const json_t *request, json_t
         err = oc_fail(&diag, OC_E_REQUEST_INVALID,
                       "correlationData is not a string of at most %d bytes",
                       OC_CONTROL_CORRELATION_MAX);
+    else if (run->answer_len > OC_CONTROL_ANSWER_MAX)
+        err = oc_fail(&diag, OC_E_FULL, "the answer is too long; ask again for the rest");
     else
         err = run_command(&call, name, &admin, &diag);
     tell(run, find_command(name ? name : "") ? name : "", admin, &diag);
@@ -208,6 +211,7 @@ static oc_err_t answer_all(request_run_t *run, const json_t *request)
         err = answer_command(run, command, response);
         if (err)
             return err;
+        run->answer_len += json_dumpb(response, NULL, 0, JSON_COMPACT);
     }
     return OC_OK;
 }

@@ -12,7 +12,8 @@
 #define OC_CONTROL_REQUEST_MAX 65536 /* bytes */
 #define OC_CONTROL_COMMANDS_MAX 64   /* in one request */
 #define OC_CONTROL_CORRELATION_MAX 256
-#define OC_CONTROL_PAGE_MAX 1000 /* rows of a listing in one answer */
+#define OC_CONTROL_ANSWER_MAX 262144 /* bytes; once it has so many, further commands are refused */
+#define OC_CONTROL_PAGE_MAX 1000     /* rows of a listing in one answer */
 
 /* Who asks. Borrowed. */
 typedef struct oc_control_asker {

@@ -105,6 +105,9 @@ static oc_err_t identify(oc_gate_t *gate, const char *address, const oc_gate_tok
 static oc_err_t check_client_id(const oc_gate_t *gate, const oc_gate_client_t *client,
                                 const oc_identity_t *identity, int64_t now_s, oc_diag_t *diag)
 {
+    if (identity && strlen(client->id) > OC_CLIENT_ID_MAX)
+        return oc_fail(diag, OC_E_CLIENT_ID_NOT_BOUND, "the client id is longer than %d bytes",
+                       OC_CLIENT_ID_MAX);
     /* An id with a slash is somebody's: taking it would end their session, or keep them out. */
     if (identity && (!client->clean_start || strchr(client->id, '/')) &&
         !oc_identity_binds_client_id(identity, client->id))

@@ -20,6 +20,9 @@ typedef struct oc_gate {
     int64_t reloaded_s;  /* when SIGHUP was last served; 0 after the tick that follows */
 } oc_gate_t;
 
+/* Bytes. MQTT allows 65,535, which whoever lists sessions would have to read. */
+#define OC_CLIENT_ID_MAX 512
+
 /* What the broker knows of a client that authenticates. Borrowed. */
 typedef struct oc_gate_client {
     const void *client;

@@ -10,7 +10,7 @@ from broker import FOREIGN_PASSWORD
 from conftest import BrokerPool
 from control import RESPONSE, TOPIC, answer, ask, ask_all, code, data
 from events import event, event_id, topic
-from mqtt import V5, V31, V311, VERSION_NAMES, VERSIONS, Client, wait_for
+from mqtt import V5, V31, V311, VERSION_NAMES, VERSIONS, Client, Closed, Will, wait_for
 from tokens import claims
 
 ALL = "org/acme/invoices/#"
@@ -383,3 +383,27 @@ def test_clients_of_others_have_no_commands(make_broker, secret_file, join):
     client = join(broker, "sensor-1", FOREIGN_PASSWORD + "sensor", username="sensor")
     for command in ("whoami", "refresh", "stats"):
         assert code(client, command) == "session_unknown"
+
+
+def test_answers_stay_small(broker, tokens, join):
+    """What a client chose comes back in the answer, for each command: neither may be without bound."""
+    with Client(broker, V5) as client:
+        mark = broker.mark()
+        assert client.connect('"' * 513, tokens.member()).code == 0x87
+    assert "client_id_not_bound" in broker.log(mark)
+    client = join(broker, '"' * 512, tokens.member([f"{n:03}" + "o" * 120 for n in range(64)]), V5)
+    responses = ask_all(client, {"commands": [{"command": "whoami"}] * 64})
+    assert len(json.dumps(responses)) < 300000
+    assert {r.get("code") for r in responses} == {None, "full"}
+    assert responses[0]["data"]["clientId"] == '"' * 512
+
+
+@by_version
+def test_a_will_is_no_command(version, broker, tokens, join):
+    mark = broker.mark()
+    with Client(broker, version) as client:
+        try:
+            client.connect(name(), tokens.member(), will=Will(TOPIC, b"{}", 1, True))
+        except Closed:
+            return  # Mosquitto 2.1 itself takes no such Will
+    assert broker.denial("publish", client.client_id, mark) == (TOPIC, "topic_not_allowed")
