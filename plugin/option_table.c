@@ -412,7 +412,8 @@ const oc_option_row_t oc_option_rows[] = {
     {
         .name = "admin_scope",
         .default_value = "orgcast:admin",
-        .meaning = "Scope for `$SYS/broker/orgcast/#`.",
+        .meaning =
+            "Scope for `$SYS/broker/orgcast/#` and the administrative [commands](control.md).",
         .set = set_scope,
         .offset = FIELD(admin_scope),
     },

@@ -173,10 +173,25 @@ int on_ext_auth_continue(int event, void *event_data, void *userdata)
 
 /* --- SUBSCRIBE, PUBLISH, delivery --- */
 
+/* What is published under the templates. Borrowed. */
+typedef struct event {
+    const char *topic;
+    const void *payload;
+    size_t payload_len;
+    bool retain;
+    oc_slice_t org;
+} event_t;
+
 /* What is published under the templates: its size and form, whoever sent it. */
-static oc_err_t check_event(const oc_config_t *config, const char *topic, const void *payload,
-                            size_t len, oc_slice_t org, oc_diag_t *diag)
+static oc_err_t check_event(const oc_config_t *config, const event_t *event, oc_diag_t *diag)
 {
+    const char *topic = event->topic;
+    const void *payload = event->payload;
+    size_t len = event->payload_len;
+    oc_slice_t org = event->org;
+
+    if (event->retain)
+        return oc_fail(diag, OC_E_RETAIN_NOT_ALLOWED, "events are not retained");
     if (len > (size_t)config->event_max_bytes)
         return oc_fail(diag, OC_E_EVENT_TOO_LARGE, "%zu bytes; max_event_bytes is %lld", len,
                        (long long)config->event_max_bytes);
@@ -194,12 +209,12 @@ static oc_err_t check_event(const oc_config_t *config, const char *topic, const 
 }
 
 /* The event of a topic under the templates, when it is to go to the subscribers: checked, and counted. */
-static oc_err_t take_event(plugin_t *plugin, const char *topic, const void *payload, size_t len,
-                           oc_slice_t org, oc_diag_t *diag)
+static oc_err_t take_event(plugin_t *plugin, const event_t *event, oc_diag_t *diag)
 {
     oc_shared_t *shared = plugin->gate.shared;
+    oc_slice_t org = event->org;
     int64_t time_ms = monotonic_ms();
-    oc_err_t err = check_event(&plugin->config, topic, payload, len, org, diag);
+    oc_err_t err = check_event(&plugin->config, event, diag);
 
     if (err)
         oc_limits_refused(shared->limits, org.start, org.len, time_ms);
@@ -217,22 +232,34 @@ static bool is_will(const oc_session_t *session)
     return !oc_session_connected(session) || !oc_session_current(session);
 }
 
+/* False when its topic is under no template. */
+static bool will_event(const plugin_t *plugin, const struct mosquitto_evt_acl_check *check,
+                       event_t *ret_event)
+{
+    *ret_event = (event_t){.topic = check->topic,
+                           .payload = check->payload,
+                           .payload_len = check->payloadlen,
+                           .retain = check->retain};
+    return oc_acl_governs(&plugin->config.acl_rules, check->topic, &ret_event->org);
+}
+
 static oc_err_t check_publish(plugin_t *plugin, const oc_session_t *session,
                               const struct mosquitto_evt_acl_check *check, oc_diag_t *diag)
 {
     const oc_identity_t *identity = NULL;
-    oc_slice_t org;
+    event_t will;
     oc_err_t err;
 
     /* Who has no good token any more may still send a new one. */
     if (strcmp(check->topic, CONTROL_TOPIC) == 0)
-        return OC_OK;
+        /* A Will is no command: the broker would keep it, or give it to subscribers. */
+        return is_will(session) ? OC_E_TOPIC_NOT_ALLOWED : OC_OK;
     err = oc_session_rights(session, &identity);
     if (!err)
         err = oc_acl_publish(&plugin->config.acl_rules, identity, check->topic, check->retain,
                              now_s());
-    if (!err && is_will(session) && oc_acl_governs(&plugin->config.acl_rules, check->topic, &org))
-        err = take_event(plugin, check->topic, check->payload, check->payloadlen, org, diag);
+    if (!err && is_will(session) && will_event(plugin, check, &will))
+        err = take_event(plugin, &will, diag);
     return err;
 }
 
@@ -331,10 +358,10 @@ static int defer_check(plugin_t *plugin, const struct mosquitto_evt_acl_check *c
                        const oc_session_t *session)
 {
     oc_diag_t diag = {0};
-    oc_slice_t org;
+    event_t will;
     oc_err_t err;
 
-    if (!oc_acl_governs(&plugin->config.acl_rules, check->topic, &org))
+    if (!will_event(plugin, check, &will))
         return MOSQ_ERR_PLUGIN_DEFER;
     /* A restored session may be anybody's, so an organization's topics stay closed to it. */
     if (check->access == MOSQ_ACL_READ && !session && !mosquitto_client_address(check->client))
@@ -342,7 +369,7 @@ static int defer_check(plugin_t *plugin, const struct mosquitto_evt_acl_check *c
     /* Its Will has no other check. */
     if (check->access != MOSQ_ACL_WRITE || (session && !is_will(session)))
         return MOSQ_ERR_PLUGIN_DEFER;
-    err = check_event(&plugin->config, check->topic, check->payload, check->payloadlen, org, &diag);
+    err = check_event(&plugin->config, &will, &diag);
     return err ? conclude_publish(plugin, check, session, err, &diag) : MOSQ_ERR_PLUGIN_DEFER;
 }
 
@@ -404,12 +431,15 @@ int on_message(int event, void *event_data, void *userdata)
     plugin_t *plugin = userdata;
     oc_diag_t diag = {0};
     oc_slice_t org;
+    event_t published;
     oc_err_t err;
 
     (void)event;
     if (!oc_acl_governs(&plugin->config.acl_rules, message->topic, &org))
         return MOSQ_ERR_SUCCESS;
-    err = take_event(plugin, message->topic, message->payload, message->payloadlen, org, &diag);
+    published =
+        (event_t){message->topic, message->payload, message->payloadlen, message->retain, org};
+    err = take_event(plugin, &published, &diag);
     if (err) {
         const decision_t decision = {.action = "publish",
                                      .err = err,

@@ -428,3 +428,17 @@ def test_a_bridge_with_a_token(broker, make_broker, tokens, join):
     member.subscribe(ALL)
     ids = publish_all(join(far, "sender", None, V5, username=None))
     assert [event_id(m.payload) for m in member.take(3)] == ids
+
+
+@by_version
+def test_events_of_foreign_clients_are_not_retained(version, broker, foreign, tokens, join):
+    where, payload = event("acme")
+    till = foreign("till", version=version)
+    till.publish(where, payload, qos=1, retain=True)
+    will = foreign("till", "dying", version, will=Will(where, payload, 1, True))
+    mark = broker.mark()
+    will.close()
+    broker.wait_gone("dying", mark)
+    late = join(broker, f"late-{version}", tokens.member(), V5)
+    late.subscribe("org/acme/invoices/#")
+    assert late.drain() == []
