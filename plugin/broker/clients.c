@@ -190,7 +190,7 @@ static oc_err_t check_event(const oc_config_t *config, const event_t *event, oc_
     size_t len = event->payload_len;
     oc_slice_t org = event->org;
 
-    if (event->retain)
+    if (event->retain && config->validate_events != OC_EVENTS_OFF)
         return oc_fail(diag, OC_E_RETAIN_NOT_ALLOWED, "events are not retained");
     if (len > (size_t)config->event_max_bytes)
         return oc_fail(diag, OC_E_EVENT_TOO_LARGE, "%zu bytes; max_event_bytes is %lld", len,
