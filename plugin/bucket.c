@@ -1,36 +1,41 @@
 /* SPDX-License-Identifier: MIT */
 #include "bucket.h"
 
-oc_bucket_t oc_bucket(uint32_t burst, uint32_t per_second, int64_t now_s)
+/* A millisecond refills as many thousandths as the rate has a second. */
+#define ONE UINT64_C(1000)
+
+/* What was longer ago refills no more: times any rate it still fits. */
+#define LONGEST_MS (UINT64_C(1) << 32)
+
+uint64_t oc_told_clock(oc_told_clock_t *clock, int64_t now)
 {
-    return (oc_bucket_t){
-        .burst = burst, .per_second = per_second, .level = burst, .refilled_s = now_s};
+    /* Unsigned: the difference of any two fits. */
+    if (now > clock->told)
+        clock->passed += (uint64_t)now - (uint64_t)clock->told;
+    clock->told = now;
+    return clock->passed;
 }
 
-bool oc_bucket_take(oc_bucket_t *bucket, int64_t now_s)
+uint64_t oc_bucket_spent(const oc_bucket_t *bucket, oc_bucket_rate_t rate, uint64_t now_ms)
 {
-    int64_t passed_s = now_s - bucket->refilled_s;
+    uint64_t passed_ms = now_ms - bucket->settled_ms;
+    uint64_t refill = (passed_ms < LONGEST_MS ? passed_ms : LONGEST_MS) * rate.per_second;
+    /* At another rate more than this one's burst may have gone. */
+    uint64_t spent = bucket->spent < rate.burst * ONE ? bucket->spent : rate.burst * ONE;
 
-    if (passed_s != 0) {
-        /* A clock that was set back refills nothing. */
-        uint64_t refill = passed_s > 0 ? (uint64_t)passed_s * bucket->per_second : 0;
-
-        bucket->level = refill < bucket->burst - bucket->level ? bucket->level + (uint32_t)refill
-                                                               : bucket->burst;
-        bucket->refilled_s = now_s;
-    }
-    if (bucket->level == 0) {
-        bucket->left_out++;
-        return false;
-    }
-    bucket->level--;
-    return true;
+    return spent > refill ? spent - refill : 0;
 }
 
-uint64_t oc_bucket_left_out(oc_bucket_t *bucket)
+bool oc_bucket_empty(const oc_bucket_t *bucket, oc_bucket_rate_t rate, uint64_t now_ms)
 {
-    uint64_t left_out = bucket->left_out;
+    return oc_bucket_spent(bucket, rate, now_ms) + ONE > rate.burst * ONE;
+}
 
-    bucket->left_out = 0;
-    return left_out;
+bool oc_bucket_take(oc_bucket_t *bucket, oc_bucket_rate_t rate, uint64_t now_ms)
+{
+    bool goes = !oc_bucket_empty(bucket, rate, now_ms);
+
+    bucket->spent = oc_bucket_spent(bucket, rate, now_ms) + (goes ? ONE : 0);
+    bucket->settled_ms = now_ms;
+    return goes;
 }

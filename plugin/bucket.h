@@ -2,25 +2,42 @@
 #ifndef OC_BUCKET_H
 #define OC_BUCKET_H
 
-/* A token bucket with whole-second refill, for log lines that a flood must not multiply. */
+/* A token bucket: so many at once, then so many a second, refilled by the millisecond. It remembers what was
+ * spent, so that one that is all zero is full. */
 
 #include <stdbool.h>
 #include <stdint.h>
 
+/* A clock made of the times that callers tell: it passes as they do, but when one is set back it stands
+ * still. All zero at the beginning. */
+typedef struct oc_told_clock {
+    int64_t told;
+    uint64_t passed;
+} oc_told_clock_t;
+
+uint64_t oc_told_clock(oc_told_clock_t *clock, int64_t now);
+
+#define OC_BUCKET_MAX UINT32_C(1000000000)
+
+typedef struct oc_bucket_rate {
+    uint32_t burst;      /* most that may go at once; at most OC_BUCKET_MAX */
+    uint32_t per_second; /* refill; at most OC_BUCKET_MAX */
+} oc_bucket_rate_t;
+
 typedef struct oc_bucket {
-    uint32_t burst;      /* most that may go at once */
-    uint32_t per_second; /* refill */
-    uint32_t level;
-    int64_t refilled_s;
-    uint64_t left_out; /* refused since the last call of oc_bucket_left_out() */
+    uint64_t spent;      /* in thousandths */
+    uint64_t settled_ms; /* up to when it was refilled */
 } oc_bucket_t;
 
-oc_bucket_t oc_bucket(uint32_t burst, uint32_t per_second, int64_t now_s);
+/* Times are milliseconds of a clock that is never set back. */
 
-/* True when one more may go now. */
-bool oc_bucket_take(oc_bucket_t *bucket, int64_t now_s);
+/* True when one more goes. */
+bool oc_bucket_take(oc_bucket_t *bucket, oc_bucket_rate_t rate, uint64_t now_ms);
 
-/* How many were refused since the last call. */
-uint64_t oc_bucket_left_out(oc_bucket_t *bucket);
+/* True when none would go. */
+bool oc_bucket_empty(const oc_bucket_t *bucket, oc_bucket_rate_t rate, uint64_t now_ms);
+
+/* What is not made up for yet, in thousandths. */
+uint64_t oc_bucket_spent(const oc_bucket_t *bucket, oc_bucket_rate_t rate, uint64_t now_ms);
 
 #endif

@@ -4,16 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bucket.h"
 #include "name_table.h"
 
 /* The work of forgetting, so that no call takes long. An event adds at most one organization. */
 #define SWEEP_PER_EVENT 2
 #define SWEEP_PER_TICK 64
 
-/* Buckets count in thousandths of an event: a millisecond refills as many as the rate has events. */
-#define EVENT UINT64_C(1000)
-#define FULL_AFTER_MS UINT64_C(1000) /* the burst is what a second refills */
-#define RATE_MAX INT64_C(1000000000) /* far above what a broker does, and its bucket has room */
+#define FULL_AFTER_MS 1000 /* the burst of a bucket is what a second refills */
 
 _Static_assert(OC_ORG_IDLE_MS >= FULL_AFTER_MS, "a bucket that is not full would be forgotten");
 
@@ -26,8 +24,7 @@ typedef struct link {
 typedef struct org {
     link_t idle;      /* the first member, so that it leads to the organization */
     uint64_t used_ms; /* when idle: since then */
-    uint64_t spent;   /* thousandths of events; 0: the bucket is full */
-    uint64_t refilled_ms;
+    oc_bucket_t bucket;
     oc_org_load_t load; /* beside the id: finding and counting touch these two */
     char id[];
 } org_t;
@@ -43,8 +40,7 @@ struct oc_limits {
     bool counts_subjects;
     link_t idle; /* next: the organization without connections that was used longest ago */
     size_t idle_count;
-    int64_t seen_ms;   /* the last time that a caller told */
-    uint64_t clock_ms; /* passes as that does, but never back */
+    oc_told_clock_t clock; /* milliseconds */
     oc_name_key_t key;
 };
 
@@ -92,7 +88,7 @@ void oc_limits_free(oc_limits_t *limits)
 
 static void idle_add(oc_limits_t *limits, org_t *org)
 {
-    org->used_ms = limits->clock_ms;
+    org->used_ms = limits->clock.passed;
     org->idle = (link_t){.prev = limits->idle.prev, .next = &limits->idle};
     org->idle.prev->next = &org->idle;
     limits->idle.prev = &org->idle;
@@ -126,19 +122,12 @@ static void bound_idle(oc_limits_t *limits)
         forget(limits, idle_first(limits));
 }
 
-static void pass_time(oc_limits_t *limits, int64_t now_ms)
-{
-    if (now_ms > limits->seen_ms)
-        limits->clock_ms += (uint64_t)now_ms - (uint64_t)limits->seen_ms;
-    limits->seen_ms = now_ms;
-}
-
 static void sweep(oc_limits_t *limits, size_t most)
 {
     for (; most > 0 && limits->idle_count > 0; most--) {
         org_t *first = idle_first(limits);
 
-        if (limits->clock_ms - first->used_ms < (uint64_t)OC_ORG_IDLE_MS)
+        if (limits->clock.passed - first->used_ms < (uint64_t)OC_ORG_IDLE_MS)
             return;
         forget(limits, first);
     }
@@ -161,8 +150,7 @@ static org_t *org_add(oc_limits_t *limits, const char *id, size_t len)
     memcpy(org->id, id, len);
     org->id[len] = '\0';
     org->load = (oc_org_load_t){.id = org->id, .id_len = len};
-    org->spent = 0;
-    org->refilled_ms = limits->clock_ms;
+    org->bucket = (oc_bucket_t){0};
     oc_name_table_add(&limits->orgs, org, len);
     idle_add(limits, org);
     bound_idle(limits);
@@ -300,18 +288,12 @@ void oc_limits_leave(oc_limits_t *limits, const oc_identity_t *identity)
 /* --- Events --- */
 
 /* Whether the bucket has one more. */
-static bool take(org_t *org, int64_t max_rate, uint64_t clock_ms)
+static bool take(oc_limits_t *limits, org_t *org, int64_t max_rate)
 {
-    uint64_t rate = (uint64_t)(max_rate < RATE_MAX ? max_rate : RATE_MAX);
-    uint64_t passed_ms = clock_ms - org->refilled_ms;
-    uint64_t refill = passed_ms < FULL_AFTER_MS ? rate * passed_ms : org->spent;
+    uint32_t rate = (uint32_t)(max_rate < OC_BUCKET_MAX ? max_rate : OC_BUCKET_MAX);
+    const oc_bucket_rate_t bounds = {.burst = rate, .per_second = rate};
 
-    org->refilled_ms = clock_ms;
-    org->spent = org->spent > refill ? org->spent - refill : 0;
-    if (org->spent + EVENT > rate * FULL_AFTER_MS)
-        return false;
-    org->spent += EVENT;
-    return true;
+    return oc_bucket_take(&org->bucket, bounds, limits->clock.passed);
 }
 
 oc_err_t oc_limits_publish(oc_limits_t *limits, const oc_limit_rules_t *rules, const char *org,
@@ -320,12 +302,12 @@ oc_err_t oc_limits_publish(oc_limits_t *limits, const oc_limit_rules_t *rules, c
     int64_t max_rate = rules->max_publish_rate;
     org_t *known;
 
-    pass_time(limits, now_ms);
+    (void)oc_told_clock(&limits->clock, now_ms);
     sweep(limits, SWEEP_PER_EVENT);
     known = org_use(limits, org, org_len);
     if (!known)
         return max_rate == 0 ? OC_OK : oc_fail(diag, OC_E_NOMEM, "out of memory");
-    if (max_rate != 0 && !take(known, max_rate, limits->clock_ms)) {
+    if (max_rate != 0 && !take(limits, known, max_rate)) {
         known->load.events_refused++;
         return oc_fail(diag, OC_E_LIMIT_RATE, "max_publish_rate_per_org is %lld",
                        (long long)max_rate);
@@ -338,7 +320,7 @@ void oc_limits_refused(oc_limits_t *limits, const char *org, size_t org_len, int
 {
     org_t *known;
 
-    pass_time(limits, now_ms);
+    (void)oc_told_clock(&limits->clock, now_ms);
     sweep(limits, SWEEP_PER_EVENT);
     known = org_use(limits, org, org_len);
     if (known)
@@ -347,7 +329,7 @@ void oc_limits_refused(oc_limits_t *limits, const char *org, size_t org_len, int
 
 void oc_limits_tick(oc_limits_t *limits, int64_t now_ms)
 {
-    pass_time(limits, now_ms);
+    (void)oc_told_clock(&limits->clock, now_ms);
     sweep(limits, SWEEP_PER_TICK);
     oc_name_table_shrink(&limits->orgs);
     oc_name_table_shrink(&limits->subjects);

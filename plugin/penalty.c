@@ -5,12 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bucket.h"
 #include "name_table.h"
 
 /* A hash picks the set, and within it the address with the fewest bad tokens makes room. */
 #define WAYS 4
 #define SET_BITS 10
 #define SETS (1U << SET_BITS)
+
+/* Of the seconds that are told: their milliseconds fit. */
+#define TIME_MAX_S (INT64_MAX / 1000)
 
 _Static_assert(SETS *WAYS == OC_PENALTY_ADDRESSES_MAX, "the table has another size");
 
@@ -29,14 +33,12 @@ typedef struct source {
 
 typedef struct entry {
     source_t source;
-    uint32_t spent;   /* bad tokens that the bucket has not made up for; at most OC_PENALTY_BURST */
-    uint64_t noted_s; /* the last of them, by clock_s */
+    oc_bucket_t bucket; /* of bad tokens */
 } entry_t;
 
 struct oc_penalty {
-    uint32_t per_second;
-    int64_t seen_s;   /* the last time that a caller told */
-    uint64_t clock_s; /* passes as that does, but never back */
+    oc_bucket_rate_t rate; /* per_second 0: nobody is slowed down */
+    oc_told_clock_t clock; /* milliseconds */
     oc_name_key_t key;
     entry_t sets[SETS][WAYS];
 };
@@ -51,7 +53,7 @@ oc_penalty_t *oc_penalty_new(uint32_t per_second)
         free(penalty);
         return NULL;
     }
-    penalty->per_second = per_second;
+    penalty->rate = (oc_bucket_rate_t){OC_PENALTY_BURST, per_second};
     return penalty;
 }
 
@@ -95,7 +97,7 @@ static source_t source_of(const oc_penalty_t *penalty, const char *address)
     struct in6_addr ipv6;
 
     /* The broker gives a Unix socket's path for the address of its clients. */
-    if (penalty->per_second == 0 || !address || address[0] == '/')
+    if (penalty->rate.per_second == 0 || !address || address[0] == '/')
         return (source_t){.kind = KIND_NEVER};
     if (inet_pton(AF_INET, address, &ipv4) == 1)
         return ipv4_source((const unsigned char *)&ipv4);
@@ -113,21 +115,11 @@ static entry_t *set_of(oc_penalty_t *penalty, const source_t *source)
     return penalty->sets[oc_name_hash(&penalty->key, name, sizeof name) >> (64 - SET_BITS)];
 }
 
-static void pass_time(oc_penalty_t *penalty, int64_t now_s)
+static uint64_t pass_time(oc_penalty_t *penalty, int64_t now_s)
 {
-    if (now_s > penalty->seen_s)
-        penalty->clock_s += (uint64_t)now_s - (uint64_t)penalty->seen_s;
-    penalty->seen_s = now_s;
-}
+    int64_t bounded_s = now_s < -TIME_MAX_S ? -TIME_MAX_S : now_s > TIME_MAX_S ? TIME_MAX_S : now_s;
 
-/* The bad tokens that the bucket has not made up for yet. */
-static uint32_t spent_now(const oc_penalty_t *penalty, const entry_t *entry)
-{
-    uint64_t passed_s = penalty->clock_s - entry->noted_s;
-    /* At one a second it is full after this at the latest. */
-    uint64_t refill = passed_s < OC_PENALTY_BURST ? passed_s * penalty->per_second : entry->spent;
-
-    return refill < entry->spent ? entry->spent - (uint32_t)refill : 0;
+    return oc_told_clock(&penalty->clock, bounded_s * 1000);
 }
 
 /* NULL when nothing is remembered of the source. */
@@ -142,12 +134,13 @@ static entry_t *find(entry_t *set, const source_t *source)
 }
 
 /* The entry to give up: with the fewest bad tokens by now. Where there are none, nothing is lost. */
-static entry_t *least(const oc_penalty_t *penalty, entry_t *set)
+static entry_t *least(const oc_penalty_t *penalty, entry_t *set, uint64_t now_ms)
 {
     entry_t *found = &set[0];
 
     for (size_t way = 1; way < WAYS; way++) {
-        if (spent_now(penalty, &set[way]) < spent_now(penalty, found))
+        if (oc_bucket_spent(&set[way].bucket, penalty->rate, now_ms) <
+            oc_bucket_spent(&found->bucket, penalty->rate, now_ms))
             found = &set[way];
     }
     return found;
@@ -156,31 +149,30 @@ static entry_t *least(const oc_penalty_t *penalty, entry_t *set)
 bool oc_penalty_held(oc_penalty_t *penalty, const char *address, int64_t now_s)
 {
     source_t source = source_of(penalty, address);
+    uint64_t now_ms = pass_time(penalty, now_s);
     const entry_t *entry;
 
-    pass_time(penalty, now_s);
     if (source.kind == KIND_NEVER)
         return false;
     entry = find(set_of(penalty, &source), &source);
-    return entry && spent_now(penalty, entry) == OC_PENALTY_BURST;
+    return entry && oc_bucket_empty(&entry->bucket, penalty->rate, now_ms);
 }
 
 void oc_penalty_note(oc_penalty_t *penalty, const char *address, int64_t now_s)
 {
     source_t source = source_of(penalty, address);
+    uint64_t now_ms = pass_time(penalty, now_s);
     entry_t *set;
     entry_t *entry;
-    uint32_t spent;
 
-    pass_time(penalty, now_s);
     if (source.kind == KIND_NEVER)
         return;
     set = set_of(penalty, &source);
     entry = find(set, &source);
-    spent = entry ? spent_now(penalty, entry) : 0;
-    if (!entry)
-        entry = least(penalty, set);
-    *entry = (entry_t){.source = source,
-                       .spent = spent < OC_PENALTY_BURST ? spent + 1 : spent,
-                       .noted_s = penalty->clock_s};
+    if (!entry) {
+        entry = least(penalty, set, now_ms);
+        *entry = (entry_t){.source = source};
+    }
+    /* More than the burst are not counted: it is held by then. */
+    (void)oc_bucket_take(&entry->bucket, penalty->rate, now_ms);
 }

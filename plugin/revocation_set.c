@@ -4,20 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HASH_NONFATAL_OOM 1
-#define HASH_FUNCTION HASH_FNV
-#define uthash_nonfatal_oom(entry) ((entry)->out_of_memory = true)
-#include <uthash.h>
+#include "due_heap.h"
+#include "name_table.h"
 
 #define SIZE_MIN 64
-#define NOT_IN_HEAP SIZE_MAX
 
 typedef struct entry {
-    UT_hash_handle by_name;
     oc_revocation_t revocation; /* its name is the one below */
+    oc_due_t due;               /* to be forgotten */
     uint64_t order;
-    size_t heap_index; /* NOT_IN_HEAP: it is never forgotten */
-    bool out_of_memory;
     char name[];
 } entry_t;
 
@@ -28,79 +23,28 @@ typedef struct slot {
 } slot_t;
 
 struct oc_revocation_set {
-    entry_t *by_name[OC_REVOCATION_KINDS];
+    oc_name_key_t key;
+    oc_name_table_t by_name[OC_REVOCATION_KINDS];
     size_t count;
     slot_t *slots;
     size_t slot_count;
     size_t slot_size;
     uint64_t last_order;
-    entry_t **heap; /* a binary min-heap by forget_s */
-    size_t heap_count;
-    size_t heap_size;
+    oc_due_heap_t due;
 };
 
-/* --- What is forgotten when --- */
-
-static void heap_put(oc_revocation_set_t *set, size_t index, entry_t *entry)
+static entry_t *entry_of_due(oc_due_t *due)
 {
-    set->heap[index] = entry;
-    entry->heap_index = index;
-}
-
-static void heap_up(oc_revocation_set_t *set, size_t index)
-{
-    entry_t *entry = set->heap[index];
-
-    while (index > 0 &&
-           entry->revocation.forget_s < set->heap[(index - 1) / 2]->revocation.forget_s) {
-        heap_put(set, index, set->heap[(index - 1) / 2]);
-        index = (index - 1) / 2;
-    }
-    heap_put(set, index, entry);
-}
-
-static void heap_down(oc_revocation_set_t *set, size_t index)
-{
-    entry_t *entry = set->heap[index];
-
-    for (;;) {
-        size_t child = 2 * index + 1;
-
-        if (child + 1 < set->heap_count &&
-            set->heap[child + 1]->revocation.forget_s < set->heap[child]->revocation.forget_s)
-            child++;
-        if (child >= set->heap_count ||
-            entry->revocation.forget_s <= set->heap[child]->revocation.forget_s)
-            break;
-        heap_put(set, index, set->heap[child]);
-        index = child;
-    }
-    heap_put(set, index, entry);
+    return (entry_t *)((char *)due - offsetof(entry_t, due));
 }
 
 /* There is room for every entry: reserve() sees to that. */
-static void heap_add(oc_revocation_set_t *set, entry_t *entry)
+static void set_due(oc_revocation_set_t *set, entry_t *entry)
 {
     if (entry->revocation.forget_s == INT64_MAX)
-        return;
-    heap_put(set, set->heap_count++, entry);
-    heap_up(set, entry->heap_index);
-}
-
-static void heap_remove(oc_revocation_set_t *set, entry_t *entry)
-{
-    size_t index = entry->heap_index;
-    entry_t *last;
-
-    if (index == NOT_IN_HEAP)
-        return;
-    entry->heap_index = NOT_IN_HEAP;
-    last = set->heap[--set->heap_count];
-    if (last == entry)
-        return;
-    heap_put(set, index, last);
-    heap_up(set, index);
-    heap_down(set, last->heap_index);
+        oc_due_heap_remove(&set->due, &entry->due);
+    else
+        oc_due_heap_set(&set->due, &entry->due, entry->revocation.forget_s);
 }
 
 /* --- The order of adding --- */
@@ -134,18 +78,12 @@ static void close_gaps(oc_revocation_set_t *set)
     set->slot_count = kept;
 }
 
-/* Room in heap and slots for one more entry than there are. */
-static bool reserve(oc_revocation_set_t *set)
+/* Room for one more entry than there are. */
+static bool reserve(oc_revocation_set_t *set, oc_revocation_kind_t kind)
 {
-    if (set->count == set->heap_size) {
-        size_t size = set->heap_size ? set->heap_size * 2 : SIZE_MIN;
-        entry_t **heap = realloc(set->heap, size * sizeof(entry_t *));
-
-        if (!heap)
-            return false;
-        set->heap = heap;
-        set->heap_size = size;
-    }
+    if (!oc_due_heap_reserve(&set->due, set->count + 1) ||
+        !oc_name_table_reserve(&set->by_name[kind]))
+        return false;
     if (set->slot_count == set->slot_size) {
         size_t size = set->slot_size ? set->slot_size * 2 : SIZE_MIN;
         slot_t *slots = realloc(set->slots, size * sizeof(slot_t));
@@ -163,17 +101,15 @@ static bool reserve(oc_revocation_set_t *set)
 static entry_t *find(const oc_revocation_set_t *set, oc_revocation_kind_t kind, const char *name,
                      size_t len)
 {
-    entry_t *entry = NULL;
-
-    HASH_FIND(by_name, set->by_name[kind], name, len, entry);
-    return entry;
+    return oc_name_table_get(&set->by_name[kind], name, len);
 }
 
 static void drop(oc_revocation_set_t *set, entry_t *entry)
 {
-    heap_remove(set, entry);
+    oc_due_heap_remove(&set->due, &entry->due);
     set->slots[slot_after(set, entry->order - 1)].entry = NULL;
-    HASH_DELETE(by_name, set->by_name[entry->revocation.kind], entry);
+    (void)oc_name_table_remove(&set->by_name[entry->revocation.kind], entry->name,
+                               strlen(entry->name));
     free(entry);
     set->count--;
     if (set->slot_count > SIZE_MIN && set->slot_count / 2 >= set->count)
@@ -190,17 +126,27 @@ static void merge(oc_revocation_set_t *set, entry_t *entry, const oc_revocation_
     oc_revocation_t *held = &entry->revocation;
     bool over = held->forget_s <= newer->revoked_s;
 
-    heap_remove(set, entry);
     held->issued_before_s =
         over ? newer->issued_before_s : later(held->issued_before_s, newer->issued_before_s);
     held->revoked_s = later(held->revoked_s, newer->revoked_s);
     held->forget_s = over ? newer->forget_s : later(held->forget_s, newer->forget_s);
-    heap_add(set, entry);
+    set_due(set, entry);
 }
 
 oc_revocation_set_t *oc_revocation_set_new(void)
 {
-    return calloc(1, sizeof(oc_revocation_set_t));
+    oc_revocation_set_t *set = calloc(1, sizeof *set);
+
+    if (!set)
+        return NULL;
+    if (!oc_name_key_draw(&set->key)) {
+        free(set);
+        return NULL;
+    }
+    for (size_t kind = 0; kind < OC_REVOCATION_KINDS; kind++)
+        set->by_name[kind] =
+            (oc_name_table_t){.key = &set->key, .name_at = offsetof(entry_t, name)};
+    return set;
 }
 
 void oc_revocation_set_free(oc_revocation_set_t *set)
@@ -208,11 +154,11 @@ void oc_revocation_set_free(oc_revocation_set_t *set)
     if (!set)
         return;
     for (size_t kind = 0; kind < OC_REVOCATION_KINDS; kind++)
-        HASH_CLEAR(by_name, set->by_name[kind]);
+        oc_name_table_done(&set->by_name[kind]);
     for (size_t i = 0; i < set->slot_count; i++)
         free(set->slots[i].entry);
     free(set->slots);
-    free(set->heap);
+    oc_due_heap_done(&set->due);
     free(set);
 }
 
@@ -225,7 +171,7 @@ oc_err_t oc_revocation_set_add(oc_revocation_set_t *set, const oc_revocation_t *
         merge(set, entry, revocation);
         return OC_OK;
     }
-    if (!reserve(set))
+    if (!reserve(set, revocation->kind))
         return OC_E_NOMEM;
     entry = calloc(1, sizeof *entry + len + 1);
     if (!entry)
@@ -233,16 +179,12 @@ oc_err_t oc_revocation_set_add(oc_revocation_set_t *set, const oc_revocation_t *
     memcpy(entry->name, revocation->name, len + 1);
     entry->revocation = *revocation;
     entry->revocation.name = entry->name;
-    entry->heap_index = NOT_IN_HEAP;
-    HASH_ADD_KEYPTR(by_name, set->by_name[revocation->kind], entry->name, len, entry);
-    if (entry->out_of_memory) {
-        free(entry);
-        return OC_E_NOMEM;
-    }
+    entry->due.index = OC_DUE_NEVER;
+    oc_name_table_add(&set->by_name[revocation->kind], entry, len);
     entry->order = ++set->last_order;
     set->slots[set->slot_count++] = (slot_t){entry->order, entry};
     set->count++;
-    heap_add(set, entry);
+    set_due(set, entry);
     return OC_OK;
 }
 
@@ -262,8 +204,10 @@ void oc_revocation_set_remove(oc_revocation_set_t *set, oc_revocation_kind_t kin
 
 void oc_revocation_set_forget(oc_revocation_set_t *set, int64_t now_s, size_t max)
 {
-    while (max-- > 0 && set->heap_count > 0 && set->heap[0]->revocation.forget_s <= now_s)
-        drop(set, set->heap[0]);
+    oc_due_t *due;
+
+    while (max-- > 0 && (due = oc_due_heap_first(&set->due)) != NULL && due->at_s <= now_s)
+        drop(set, entry_of_due(due));
 }
 
 static bool names(const oc_revocation_set_t *set, oc_revocation_kind_t kind, const char *name,
@@ -283,11 +227,11 @@ bool oc_revocation_set_match(const oc_revocation_set_t *set, const oc_identity_t
     jti = oc_identity_jti(identity);
     if (jti && find(set, OC_REVOKE_JTI, jti, strlen(jti)))
         return true;
-    if (set->by_name[OC_REVOKE_SUBJECT] &&
+    if (set->by_name[OC_REVOKE_SUBJECT].count > 0 &&
         names(set, OC_REVOKE_SUBJECT, identity->subject, strlen(identity->subject),
               identity->times->issued_s))
         return true;
-    if (!set->by_name[OC_REVOKE_ORG])
+    if (set->by_name[OC_REVOKE_ORG].count == 0)
         return false;
     for (size_t i = 0; i < identity->org_count; i++) {
         if (names(set, OC_REVOKE_ORG, identity->orgs[i].id, identity->orgs[i].len,

@@ -22,7 +22,7 @@ has() { command -v "$1" >/dev/null 2>&1; }
 # What building the plugin, the library and the command line takes, and the broker that runs the plugin.
 # shellcheck disable=SC2034  # used by the scripts that source this file
 BUILD_PACKAGES=(build-essential cmake ninja-build pkg-config libssl-dev libjansson-dev libcjson-dev
-    libjwt-dev libcurl4-openssl-dev libmicrohttpd-dev libmosquitto-dev mosquitto-dev uthash-dev mosquitto)
+    libjwt-dev libcurl4-openssl-dev libmicrohttpd-dev libmosquitto-dev mosquitto-dev mosquitto)
 # shellcheck disable=SC2034
 TEST_PACKAGES=(check valgrind python3-pytest python3-paho-mqtt python3-jwt python3-cryptography python3-yaml)
 # shellcheck disable=SC2034

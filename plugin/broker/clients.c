@@ -263,23 +263,35 @@ static oc_err_t check_publish(plugin_t *plugin, const oc_session_t *session,
     return err;
 }
 
-static int conclude_publish(plugin_t *plugin, const struct mosquitto_evt_acl_check *check,
-                            const oc_session_t *session, oc_err_t err, const oc_diag_t *diag)
+/* Count a SUBSCRIBE or PUBLISH, tell of it, and give the broker its result. */
+static int conclude_request(plugin_t *plugin, const struct mosquitto_evt_acl_check *check,
+                            const oc_session_t *session, oc_err_t err, const char *detail)
 {
-    const decision_t decision = {.action = "publish",
+    bool publish = check->access == MOSQ_ACL_WRITE;
+    oc_metrics_t *metrics = &plugin->gate.shared->metrics;
+    const decision_t decision = {.action = publish ? "publish" : "subscribe",
                                  .err = err,
                                  .client = check->client,
                                  .session = session,
                                  .topic = check->topic,
-                                 .detail = diag->code ? diag->message : NULL};
+                                 .detail = detail};
 
-    plugin->gate.shared->metrics.publishes[err]++;
+    (publish ? metrics->publishes : metrics->subscribes)[err]++;
     if (!err) {
         report_audit(plugin, &decision);
         return MOSQ_ERR_SUCCESS;
     }
     report_denial(plugin, &decision);
     return MOSQ_ERR_ACL_DENIED;
+}
+
+static int on_publish(plugin_t *plugin, const oc_session_t *session,
+                      const struct mosquitto_evt_acl_check *check)
+{
+    oc_diag_t diag = {0};
+    oc_err_t err = check_publish(plugin, session, check, &diag);
+
+    return conclude_request(plugin, check, session, err, diag.code ? diag.message : NULL);
 }
 
 static oc_err_t check_subscribe(plugin_t *plugin, oc_session_t *session, const char *filter)
@@ -291,31 +303,6 @@ static oc_err_t check_subscribe(plugin_t *plugin, oc_session_t *session, const c
     oc_sessions_connected(plugin->gate.shared->sessions, session);
     err = oc_session_rights(session, &identity);
     return err ? err : oc_acl_subscribe(&plugin->config.acl_rules, identity, filter, now_s());
-}
-
-static int conclude_subscribe(plugin_t *plugin, const struct mosquitto_evt_acl_check *check,
-                              const oc_session_t *session, oc_err_t err)
-{
-    const decision_t decision = {.action = "subscribe",
-                                 .err = err,
-                                 .client = check->client,
-                                 .session = session,
-                                 .topic = check->topic};
-
-    plugin->gate.shared->metrics.subscribes[err]++;
-    if (!err) {
-        report_audit(plugin, &decision);
-        return MOSQ_ERR_SUCCESS;
-    }
-    report_denial(plugin, &decision);
-    return MOSQ_ERR_ACL_DENIED;
-}
-
-/* The broker asks again when it ends the connection of a session that lives on, and would take the
- * subscriptions from one whose token is over. Its next token finds them again; each delivery is checked. */
-static int keep_subscription(void)
-{
-    return MOSQ_ERR_SUCCESS;
 }
 
 /* For each delivery. */
@@ -353,43 +340,47 @@ static int conclude_delivery(plugin_t *plugin, const struct mosquitto_evt_acl_ch
     return MOSQ_ERR_ACL_DENIED;
 }
 
-/* Another authenticator's client, or one whose session is not known here, where such are let be. */
-static int defer_check(plugin_t *plugin, const struct mosquitto_evt_acl_check *check,
-                       const oc_session_t *session)
+/* What others decide on; but a Will has no other check of its form than this. */
+static int defer_will(plugin_t *plugin, const struct mosquitto_evt_acl_check *check,
+                      const oc_session_t *session)
 {
     oc_diag_t diag = {0};
     event_t will;
-    oc_err_t err;
+    oc_err_t err = OC_OK;
 
-    if (!will_event(plugin, check, &will))
-        return MOSQ_ERR_PLUGIN_DEFER;
-    /* A restored session may be anybody's, so an organization's topics stay closed to it. */
-    if (check->access == MOSQ_ACL_READ && !session && !mosquitto_client_address(check->client))
-        return conclude_delivery(plugin, check, NULL, OC_E_SESSION_UNKNOWN);
-    /* Its Will has no other check. */
-    if (check->access != MOSQ_ACL_WRITE || (session && !is_will(session)))
-        return MOSQ_ERR_PLUGIN_DEFER;
-    err = check_event(&plugin->config, &will, &diag);
-    return err ? conclude_publish(plugin, check, session, err, &diag) : MOSQ_ERR_PLUGIN_DEFER;
+    if (will_event(plugin, check, &will))
+        err = check_event(&plugin->config, &will, &diag);
+    return err ? conclude_request(plugin, check, session, err, diag.message)
+               : MOSQ_ERR_PLUGIN_DEFER;
 }
 
 /* A client without a session: it authenticated elsewhere, or was restored from disk. */
 static int check_unknown(plugin_t *plugin, const struct mosquitto_evt_acl_check *check)
 {
-    const oc_diag_t diag = {0};
+    oc_slice_t org;
 
-    if (plugin->config.defer_non_jwt)
-        return defer_check(plugin, check, NULL);
-    switch (check->access) {
-    case MOSQ_ACL_UNSUBSCRIBE:
-        return MOSQ_ERR_SUCCESS;
-    case MOSQ_ACL_SUBSCRIBE:
-        return conclude_subscribe(plugin, check, NULL, OC_E_SESSION_UNKNOWN);
-    case MOSQ_ACL_WRITE:
-        return conclude_publish(plugin, check, NULL, OC_E_SESSION_UNKNOWN, &diag);
-    default:
+    if (check->access == MOSQ_ACL_READ) {
+        /* A restored session may be anybody's, so an organization's topics stay closed to it. */
+        if (plugin->config.defer_non_jwt &&
+            (mosquitto_client_address(check->client) ||
+             !oc_acl_governs(&plugin->config.acl_rules, check->topic, &org)))
+            return MOSQ_ERR_PLUGIN_DEFER;
         return conclude_delivery(plugin, check, NULL, OC_E_SESSION_UNKNOWN);
     }
+    if (plugin->config.defer_non_jwt)
+        return check->access == MOSQ_ACL_WRITE ? defer_will(plugin, check, NULL)
+                                               : MOSQ_ERR_PLUGIN_DEFER;
+    if (check->access == MOSQ_ACL_UNSUBSCRIBE)
+        return MOSQ_ERR_SUCCESS;
+    return conclude_request(plugin, check, NULL, OC_E_SESSION_UNKNOWN, NULL);
+}
+
+/* A client that another authenticator let in. */
+static int check_foreign(plugin_t *plugin, const struct mosquitto_evt_acl_check *check,
+                         const oc_session_t *session)
+{
+    return check->access == MOSQ_ACL_WRITE && is_will(session) ? defer_will(plugin, check, session)
+                                                               : MOSQ_ERR_PLUGIN_DEFER;
 }
 
 int on_acl_check(int event, void *event_data, void *userdata)
@@ -397,26 +388,25 @@ int on_acl_check(int event, void *event_data, void *userdata)
     const struct mosquitto_evt_acl_check *check = event_data;
     plugin_t *plugin = userdata;
     oc_session_t *session = session_of(plugin, check->client);
-    oc_diag_t diag = {0};
-    oc_err_t err;
 
     (void)event;
     if (!session)
         return check_unknown(plugin, check);
     if (oc_session_foreign(session))
-        return defer_check(plugin, check, session);
+        return check_foreign(plugin, check, session);
     switch (check->access) {
     case MOSQ_ACL_READ:
         return conclude_delivery(plugin, check, session,
                                  check_delivery(plugin, session, check->topic));
     case MOSQ_ACL_WRITE:
-        err = check_publish(plugin, session, check, &diag);
-        return conclude_publish(plugin, check, session, err, &diag);
+        return on_publish(plugin, session, check);
     case MOSQ_ACL_SUBSCRIBE:
+        /* The broker asks again when it ends the connection of a session that lives on, and would take
+         * the subscriptions from one whose token is over. Its next token finds them again. */
         if (plugin->gate.shared->ending)
-            return keep_subscription();
-        return conclude_subscribe(plugin, check, session,
-                                  check_subscribe(plugin, session, check->topic));
+            return MOSQ_ERR_SUCCESS;
+        return conclude_request(plugin, check, session,
+                                check_subscribe(plugin, session, check->topic), NULL);
     case MOSQ_ACL_UNSUBSCRIBE:
         return MOSQ_ERR_SUCCESS;
     default:

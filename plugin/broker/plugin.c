@@ -12,10 +12,6 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
-/* Lines about clients: so many at once, then so many a second. */
-#define LOG_BURST 100
-#define LOG_PER_SECOND 20
-
 static oc_shared_t shared;
 
 static const struct callback {
@@ -159,7 +155,6 @@ EXPORT int mosquitto_plugin_init(mosquitto_plugin_id_t *identifier, void **userd
     json_object_seed(0);
     plugin->id = identifier;
     plugin->logged_s = now_s();
-    plugin->log_bucket = oc_bucket(LOG_BURST, LOG_PER_SECOND, plugin->logged_s);
     err = configure(plugin, options, option_count, &diag);
     if (!err)
         err = register_callbacks(plugin, &diag);

@@ -43,7 +43,8 @@ typedef struct plugin {
     waiting_answer_t *answers;
     size_t answer_count;
     oc_bucket_t log_bucket;
-    int64_t logged_s; /* when the last line about a client was written */
+    uint64_t left_out; /* lines about clients that it refused, and that nothing was said of yet */
+    int64_t logged_s;  /* when the last line about a client was written */
 } plugin_t;
 
 /* --- clock.c --- */

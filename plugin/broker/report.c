@@ -8,10 +8,14 @@
 /* Bytes of a client id, subject or topic that a log line shows. */
 #define LOG_TEXT_MAX 160
 
+/* Lines about clients. */
+static const oc_bucket_rate_t log_rate = {.burst = 100, .per_second = 20};
+
 static void log_left_out(plugin_t *plugin, int64_t time_s)
 {
-    uint64_t left_out = oc_bucket_left_out(&plugin->log_bucket);
+    uint64_t left_out = plugin->left_out;
 
+    plugin->left_out = 0;
     if (left_out == 0)
         return;
     plugin->gate.shared->metrics.log_lines_left_out += left_out;
@@ -21,7 +25,7 @@ static void log_left_out(plugin_t *plugin, int64_t time_s)
 
 void report_left_out(plugin_t *plugin, int64_t time_s)
 {
-    if (plugin->log_bucket.left_out == 0 || time_s <= plugin->logged_s + 9)
+    if (plugin->left_out == 0 || time_s <= plugin->logged_s + 9)
         return;
     log_left_out(plugin, time_s);
     plugin->logged_s = time_s;
@@ -32,8 +36,10 @@ static bool may_log(plugin_t *plugin)
 {
     int64_t time_s = now_s();
 
-    if (!oc_bucket_take(&plugin->log_bucket, time_s))
+    if (!oc_bucket_take(&plugin->log_bucket, log_rate, (uint64_t)monotonic_ms())) {
+        plugin->left_out++;
         return false;
+    }
     log_left_out(plugin, time_s);
     plugin->logged_s = time_s;
     return true;
