@@ -319,6 +319,22 @@ def test_stats(broker, admin, backend, tokens, join):
     assert len(data(admin, "stats", organizationId=org)["byOrganization"]) == 1
 
 
+@pytest.mark.parametrize("version", [V311, V5], ids=VERSION_NAMES.get)
+@by_transport
+def test_every_command_is_carried_out(version, transport, broker, tokens, join):
+    admin = join(broker, name("admin"), tokens.member("initech", sub="ops", scope=ADMIN), version, transport)
+    jti = name("t")
+    assert data(admin, "whoami")["subject"] == "ops"
+    data(admin, "refresh", token=tokens.member("initech", sub="ops", scope=ADMIN))
+    assert data(admin, "listSessions", subject="ops")["totalCount"] >= 1
+    assert data(admin, "kick", subject="nobody") == {"kicked": 0}
+    assert data(admin, "revoke", jti=jti) == {"sessions": 0}
+    assert jti in [row.get("jti") for row in data(admin, "listRevocations")["revocations"]]
+    data(admin, "unrevoke", jti=jti)
+    assert jti not in [row.get("jti") for row in data(admin, "listRevocations")["revocations"]]
+    assert data(admin, "stats")["sessions"]["connected"] >= 1
+
+
 # -- requests that are none ------------------------------------------------------------------------
 
 NO_REQUESTS = {

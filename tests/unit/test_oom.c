@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Each allocation of the token, identity, session and configuration code fails once, alone and with all
- * that come after it: the answer is an error, and what was there before stays whole. Linked with
- * -Wl,--wrap, so that the modules' own calls, jansson's and OpenSSL's arrive here. */
-#include <openssl/crypto.h>
+ * that come after it: the answer is an error, and what was there before stays whole. */
 #include <openssl/err.h>
 #include <poll.h>
 #include <stdint.h>
@@ -19,6 +17,7 @@
 #include "jws.h"
 #include "keyring.h"
 #include "mem.h"
+#include "oom.h"
 #include "options.h"
 #include "org_limits.h"
 #include "penalty.h"
@@ -30,108 +29,6 @@
 #include "token_cache.h"
 #include "unit.h"
 #include "verifier.h"
-
-/* --- Allocations that fail when told to --- */
-
-/* Of the thread that the test is in: one that fetches has memory. */
-static _Thread_local struct {
-    bool armed;    /* count and fail; off while the test itself works */
-    bool for_good; /* all from the failing one on */
-    long count;    /* since armed */
-    long fail_at;  /* -1: none */
-    long failed;
-} memory;
-
-static bool fails(void)
-{
-    bool now;
-
-    if (!memory.armed)
-        return false;
-    now = memory.fail_at >= 0 &&
-          (memory.for_good ? memory.count >= memory.fail_at : memory.count == memory.fail_at);
-    memory.count++;
-    memory.failed += now;
-    return now;
-}
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *block, size_t size);
-void *__real_aligned_alloc(size_t alignment, size_t size);
-char *__real_strdup(const char *text);
-char *__real_strndup(const char *text, size_t len);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *block, size_t size);
-void *__wrap_aligned_alloc(size_t alignment, size_t size);
-char *__wrap_strdup(const char *text);
-char *__wrap_strndup(const char *text, size_t len);
-
-void *__wrap_malloc(size_t size)
-{
-    return fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return fails() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *block, size_t size)
-{
-    return fails() ? NULL : __real_realloc(block, size);
-}
-
-void *__wrap_aligned_alloc(size_t alignment, size_t size)
-{
-    return fails() ? NULL : __real_aligned_alloc(alignment, size);
-}
-
-char *__wrap_strdup(const char *text)
-{
-    return fails() ? NULL : __real_strdup(text);
-}
-
-char *__wrap_strndup(const char *text, size_t len)
-{
-    return fails() ? NULL : __real_strndup(text, len);
-}
-
-static void *openssl_malloc(size_t size, const char *file, int line)
-{
-    (void)file;
-    (void)line;
-    return fails() ? NULL : __real_malloc(size);
-}
-
-static void *openssl_realloc(void *block, size_t size, const char *file, int line)
-{
-    (void)file;
-    (void)line;
-    return fails() ? NULL : __real_realloc(block, size);
-}
-
-static void openssl_free(void *block, const char *file, int line)
-{
-    (void)file;
-    (void)line;
-    free(block);
-}
-
-static void arm(long fail_at, bool for_good)
-{
-    memory.armed = true;
-    memory.for_good = for_good;
-    memory.count = 0;
-    memory.failed = 0;
-    memory.fail_at = fail_at;
-}
-
-static void disarm(void)
-{
-    memory.armed = false;
-}
 
 /* --- What is tried --- */
 
@@ -205,43 +102,6 @@ static oc_err_t verify(const char *token, json_t **ret_claims)
     return oc_jws_verify(&rules, &keys, token, strlen(token), ret_claims, NULL);
 }
 
-/* OpenSSL checks the modulus of a JWK with random numbers, so the last few allocations may not come. */
-#define VARIES 16L
-
-/* Run `body` with each of its allocations failing, in both ways; body sees whether one has to fail. */
-static void each_allocation(const char *name, void (*body)(bool failing))
-{
-    long needed;
-
-    body(false);
-    arm(-1, false);
-    body(false);
-    needed = memory.count;
-    disarm();
-    ck_assert_msg(needed > 0, "%s allocates nothing", name);
-    for (int for_good = 0; for_good < 2; for_good++) {
-        for (long at = 0; at < needed; at++) {
-            arm(at, for_good);
-            body(true);
-            disarm();
-            ck_assert_msg(memory.failed > 0 || (needed > 10 * VARIES && at >= needed - VARIES),
-                          "%s: allocation %ld of %ld did not come", name, at, needed);
-            ck_assert_msg(ERR_peek_error() == 0, "%s: errors left, allocation %ld", name, at);
-        }
-    }
-    body(false);
-}
-
-/* Where body is: a failure's message says which allocation it was. */
-#define WANT(condition)                                                                            \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            disarm();                                                                              \
-            ck_abort_msg("allocation %ld, %s: " #condition, memory.fail_at,                        \
-                         memory.for_good ? "for good" : "once");                                   \
-        }                                                                                          \
-    } while (0)
-
 static int token_index;
 
 /* OpenSSL may do without an allocation that it asked for, so a good token may still be found good, with
@@ -272,8 +132,8 @@ static void body_verify_forged(bool failing)
 START_TEST(verifying)
 {
     token_index = _i;
-    each_allocation(signers[_i].alg, body_verify);
-    each_allocation(signers[_i].alg, body_verify_forged);
+    oom_each_allocation(signers[_i].alg, body_verify);
+    oom_each_allocation(signers[_i].alg, body_verify_forged);
 }
 END_TEST
 
@@ -290,7 +150,7 @@ static void body_json(bool failing)
 
 START_TEST(parsing)
 {
-    each_allocation("oc_json_load", body_json);
+    oom_each_allocation("oc_json_load", body_json);
 }
 END_TEST
 
@@ -315,7 +175,7 @@ static void body_event(bool failing)
 
 START_TEST(checking_events)
 {
-    each_allocation("oc_event_check", body_event);
+    oom_each_allocation("oc_event_check", body_event);
 }
 END_TEST
 
@@ -330,7 +190,7 @@ static void body_identity(bool failing)
 
 START_TEST(identifying)
 {
-    each_allocation("oc_identity_from_claims", body_identity);
+    oom_each_allocation("oc_identity_from_claims", body_identity);
 }
 END_TEST
 
@@ -357,7 +217,7 @@ static void body_new_sessions(bool failing)
 START_TEST(new_sessions)
 {
     session_limits = new_limits();
-    each_allocation("oc_sessions_new", body_new_sessions);
+    oom_each_allocation("oc_sessions_new", body_new_sessions);
     oc_limits_free(session_limits);
 }
 END_TEST
@@ -397,9 +257,9 @@ START_TEST(binding)
             /* Every third takes the id of the one before. */
             (void)snprintf(id, sizeof id, "id-%d", i % 3 == 2 ? i - 1 : i);
             held = oc_sessions_find_id(sessions, id);
-            arm(fail_at, fail_at % 2);
+            oom_arm(fail_at, fail_at % 2);
             err = oc_sessions_bind(sessions, &clients[i], id, identity, hash, &traits);
-            disarm();
+            oom_disarm();
             if (err) {
                 tried++;
                 ck_assert_int_eq(err, OC_E_NOMEM);
@@ -472,7 +332,7 @@ START_TEST(entering)
 {
     long failures = 0;
 
-    each_allocation("oc_limits_new", body_new_limits);
+    oom_each_allocation("oc_limits_new", body_new_limits);
     for (long fail_at = 0; fail_at < 70; fail_at++) {
         oc_limits_t *limits = new_limits();
 
@@ -481,9 +341,9 @@ START_TEST(entering)
             size_t orgs = oc_limits_org_count(limits);
             oc_err_t err;
 
-            arm(fail_at, fail_at % 2);
+            oom_arm(fail_at, fail_at % 2);
             err = oc_limits_enter(limits, identity);
-            disarm();
+            oom_disarm();
             if (err) {
                 failures++;
                 ck_assert_int_eq(err, OC_E_NOMEM);
@@ -518,7 +378,7 @@ START_TEST(limits_without_memory)
     oc_diag_t diag = {0};
 
     ck_assert_int_eq(oc_limits_enter(limits, first), OC_OK);
-    arm(0, true);
+    oom_arm(0, true);
     WANT(oc_limits_enter(limits, second) == OC_E_NOMEM);
     WANT(oc_limits_enter(limits, first) == OC_OK);
     WANT(oc_limits_check(limits, &rules, second, first, NULL) == OC_OK);
@@ -529,7 +389,7 @@ START_TEST(limits_without_memory)
     oc_limits_refused(limits, "acme", 4, 0);
     oc_limits_leave(limits, first);
     oc_limits_tick(limits, 1);
-    disarm();
+    oom_disarm();
     ck_assert_uint_eq(oc_limits_org_count(limits), 3);
     ck_assert_uint_eq(oc_limits_subject_count(limits), 1);
     for (size_t i = 0; i < 3; i++)
@@ -551,15 +411,15 @@ START_TEST(shrinking_without_memory)
     ck_assert_int_eq(oc_limits_enter(limits, identity), OC_OK);
     ck_assert_int_eq(oc_limits_enter(limits, last), OC_OK);
     oc_limits_leave(limits, identity);
-    arm(0, true);
+    oom_arm(0, true);
     oc_limits_tick(limits, 0);
-    disarm();
-    ck_assert_int_eq(memory.failed, 1);
+    oom_disarm();
+    ck_assert_int_eq(oom_memory.failed, 1);
     ck_assert_uint_eq(oc_limits_find_org(limits, "org-199", 7)->connections, 1);
-    arm(-1, false);
+    oom_arm(-1, false);
     oc_limits_tick(limits, 0);
-    disarm();
-    ck_assert_int_eq(memory.count, 1);
+    oom_disarm();
+    ck_assert_int_eq(oom_memory.count, 1);
     ck_assert_uint_eq(oc_limits_find_org(limits, "org-199", 7)->connections, 1);
     oc_identity_unref(identity);
     oc_identity_unref(last);
@@ -571,13 +431,13 @@ START_TEST(new_penalty)
 {
     oc_penalty_t *penalty = oc_penalty_new(1);
 
-    each_allocation("oc_penalty_new", body_new_penalty);
-    arm(0, true);
+    oom_each_allocation("oc_penalty_new", body_new_penalty);
+    oom_arm(0, true);
     for (int i = 0; i < OC_PENALTY_BURST; i++)
         oc_penalty_note(penalty, "192.0.2.1", 0);
     WANT(oc_penalty_held(penalty, "192.0.2.1", 0));
-    disarm();
-    ck_assert_int_eq(memory.count, 0);
+    oom_disarm();
+    ck_assert_int_eq(oom_memory.count, 0);
     oc_penalty_free(penalty);
 }
 END_TEST
@@ -614,7 +474,7 @@ START_TEST(configuring)
     char kid_path[600];
 
     name_key_files(kid_path, sizeof kid_path);
-    each_allocation("oc_config_init", body_options);
+    oom_each_allocation("oc_config_init", body_options);
 }
 END_TEST
 
@@ -634,16 +494,16 @@ static void body_load_keys(bool failing)
     } else {
         const oc_jws_rules_t rules = {.algs = oc_keyset_algs(&set), .max_bytes = 16384};
         json_t *claims = NULL;
-        bool armed = memory.armed;
+        bool armed = oom_memory.armed;
 
-        disarm();
+        oom_disarm();
         WANT(set.count == 3);
         for (size_t i = 0; i < 4; i++) {
             WANT(oc_jws_verify(&rules, &set, tokens[i], strlen(tokens[i]), &claims, NULL) == OC_OK);
             json_decref(claims);
             WANT(oc_jws_verify(&rules, &set, forged[i], strlen(forged[i]), &claims, NULL) != OC_OK);
         }
-        memory.armed = armed;
+        oom_memory.armed = armed;
     }
     oc_keyset_done(&set);
 }
@@ -654,7 +514,7 @@ START_TEST(loading_keys)
 
     name_key_files(kid_path, sizeof kid_path);
     ck_assert_int_eq(oc_config_init(&config, options, COUNT(options), NULL), OC_OK);
-    each_allocation("oc_config_load_keys", body_load_keys);
+    oom_each_allocation("oc_config_load_keys", body_load_keys);
     oc_config_done(&config);
 }
 END_TEST
@@ -684,10 +544,10 @@ static void body_jwks(bool failing)
     oc_keyset_t set = {0};
     oc_diag_t diag = {0};
     oc_err_t err = oc_keyset_add_jwks(&set, jwks_text, strlen(jwks_text), &source, &diag);
-    bool armed = memory.armed;
+    bool armed = oom_memory.armed;
 
     WANT(err == diag.code && (failing || err == OC_OK));
-    disarm();
+    oom_disarm();
     WANT(failing ? set.count <= COUNT(jwks_keys) : set.count == COUNT(jwks_keys));
     WANT((err == OC_OK) == (set.count > 0));
     for (size_t i = 0; i < COUNT(signers); i++) {
@@ -701,14 +561,14 @@ static void body_jwks(bool failing)
         WANT(oc_jws_verify(&rules, &set, forged[i], strlen(forged[i]), &claims, NULL) != OC_OK);
         WANT(!claims);
     }
-    memory.armed = armed;
+    oom_memory.armed = armed;
     oc_keyset_done(&set);
 }
 
 START_TEST(key_sets)
 {
     make_jwks();
-    each_allocation("oc_keyset_add_jwks", body_jwks);
+    oom_each_allocation("oc_keyset_add_jwks", body_jwks);
     free(jwks_text);
 }
 END_TEST
@@ -751,23 +611,23 @@ static void body_cache_load(bool failing)
 static void body_cache_store(bool failing)
 {
     oc_err_t err = store(ACME, SET);
-    bool armed = memory.armed;
+    bool armed = oom_memory.armed;
 
     WANT(failing || err == OC_OK);
-    disarm();
+    oom_disarm();
     check_cached(ACME, err ? OTHER_SET : SET);
     check_cached(GLOBEX, OTHER_SET);
     WANT(store(ACME, OTHER_SET) == OC_OK);
-    memory.armed = armed;
+    oom_memory.armed = armed;
 }
 
 START_TEST(cache_files)
 {
     ck_assert_int_eq(store(ACME, SET), OC_OK);
-    each_allocation("oc_jwks_cache_load", body_cache_load);
+    oom_each_allocation("oc_jwks_cache_load", body_cache_load);
     ck_assert_int_eq(store(ACME, OTHER_SET), OC_OK);
     ck_assert_int_eq(store(GLOBEX, OTHER_SET), OC_OK);
-    each_allocation("oc_jwks_cache_store", body_cache_store);
+    oom_each_allocation("oc_jwks_cache_store", body_cache_store);
 }
 END_TEST
 
@@ -790,7 +650,7 @@ static void body_new_cache(bool failing)
 
 START_TEST(new_token_cache)
 {
-    each_allocation("oc_token_cache_new", body_new_cache);
+    oom_each_allocation("oc_token_cache_new", body_new_cache);
 }
 END_TEST
 
@@ -824,45 +684,45 @@ static void body_new_verifier(bool failing)
 {
     oc_diag_t diag = {0};
     oc_err_t err = oc_verifier_new(&config, ignore_line, NULL, &verifier, &diag);
-    bool armed = memory.armed;
+    bool armed = oom_memory.armed;
 
     WANT(failing || err == OC_OK);
     WANT(diag.code == err && (err == OC_OK) == (verifier != NULL));
-    disarm();
+    oom_disarm();
     if (!err)
         check_verifier(failing);
     oc_verifier_free(verifier);
     verifier = NULL;
-    memory.armed = armed;
+    oom_memory.armed = armed;
 }
 
 /* One that fails leaves every key of before. */
 static void body_reload(bool failing)
 {
     oc_diag_t diag = {0};
-    bool armed = memory.armed;
+    bool armed = oom_memory.armed;
     oc_err_t err;
 
-    disarm();
+    oom_disarm();
     WANT(oc_verifier_reload(verifier, NULL) == OC_OK);
-    memory.armed = armed;
+    oom_memory.armed = armed;
     err = oc_verifier_reload(verifier, &diag);
     WANT(failing || err == OC_OK);
-    disarm();
+    oom_disarm();
     check_verifier(failing && err == OC_OK);
-    memory.armed = armed;
+    oom_memory.armed = armed;
 }
 
 /* One that was accepted is in the cache, so each time the cache is emptied before. */
 static void body_identify(bool failing)
 {
     oc_identity_t *identity = NULL;
-    bool armed = memory.armed;
+    bool armed = oom_memory.armed;
     oc_err_t err;
 
-    disarm();
+    oom_disarm();
     WANT(oc_verifier_reload(verifier, NULL) == OC_OK);
-    memory.armed = armed;
+    oom_memory.armed = armed;
     err = identify(tokens[token_index], &identity);
     WANT((err == OC_OK) == (identity != NULL));
     WANT(failing || err == OC_OK);
@@ -894,7 +754,7 @@ static void configure_verifier(void)
 START_TEST(new_verifier)
 {
     configure_verifier();
-    each_allocation("oc_verifier_new", body_new_verifier);
+    oom_each_allocation("oc_verifier_new", body_new_verifier);
     oc_config_done(&config);
 }
 END_TEST
@@ -907,19 +767,19 @@ START_TEST(verifier_in_use)
 
     configure_verifier();
     ck_assert_int_eq(oc_verifier_new(&config, ignore_line, NULL, &verifier, NULL), OC_OK);
-    each_allocation("oc_verifier_reload", body_reload);
+    oom_each_allocation("oc_verifier_reload", body_reload);
     for (token_index = 0; token_index < (int)COUNT(signers); token_index++) {
-        each_allocation(signers[token_index].alg, body_identify);
-        each_allocation(signers[token_index].alg, body_identify_forged);
+        oom_each_allocation(signers[token_index].alg, body_identify);
+        oom_each_allocation(signers[token_index].alg, body_identify_forged);
     }
-    /* Apart from its hash, a token that is known needs no memory. */
+    /* Apart from its hash, a token that is known needs no oom_memory. */
     token = tokens[COUNT(signers) - 1];
     ck_assert(oc_verifier_hash(verifier, token, strlen(token), hash));
-    arm(0, true);
+    oom_arm(0, true);
     WANT(oc_verifier_identify(verifier, token, strlen(token), hash, NOW_S, &identity, NULL) ==
          OC_OK);
-    disarm();
-    ck_assert_int_eq(memory.count, 0);
+    oom_disarm();
+    ck_assert_int_eq(oom_memory.count, 0);
     oc_identity_unref(identity);
     oc_verifier_free(verifier);
     oc_config_done(&config);
@@ -946,10 +806,10 @@ START_TEST(a_set_that_comes_without_memory)
     ck_assert_int_eq(oc_keyring_reload(ring, NULL), OC_OK);
     do {
         (void)poll(NULL, 0, 1);
-        arm(0, true);
+        oom_arm(0, true);
         WANT(!oc_keyring_poll(ring, 0));
-        disarm();
-    } while (memory.failed == 0);
+        oom_disarm();
+    } while (oom_memory.failed == 0);
     ck_assert_str_eq(oc_keyring_keys(ring)->keys[0]->kid, "a");
     ck_assert(oc_keyring_poll(ring, 0));
     ck_assert_str_eq(oc_keyring_keys(ring)->keys[0]->kid, "b");
@@ -992,70 +852,70 @@ static void body_new_revocations(bool failing)
 static void body_open_revocations(bool failing)
 {
     oc_diag_t diag = {0};
-    bool armed = memory.armed;
+    bool armed = oom_memory.armed;
     oc_err_t err;
 
-    disarm();
+    oom_disarm();
     revocation_path = scratch_file("revocations", REVOKED, strlen(REVOKED) - 1);
     WANT(oc_revocations_new(&revocations) == OC_OK);
-    memory.armed = armed;
+    oom_memory.armed = armed;
     err = oc_revocations_open(revocations, revocation_path, NOW_S, &diag);
     WANT(err == (failing ? OC_E_NOMEM : OC_OK) && diag.code == err);
-    disarm();
+    oom_disarm();
     WANT(oc_revocations_count(revocations) == (err ? 0 : 2));
     oc_revocations_free(revocations);
-    memory.armed = armed;
+    oom_memory.armed = armed;
 }
 
 static void body_revoke(bool failing)
 {
     uint64_t ticket = 0;
-    bool armed = memory.armed;
+    bool armed = oom_memory.armed;
     oc_err_t err;
 
-    disarm();
+    oom_disarm();
     open_revocations();
-    memory.armed = armed;
+    oom_memory.armed = armed;
     err = oc_revocations_add(revocations, &org_revocation, &ticket, NULL);
     WANT(err == (failing ? OC_E_NOMEM : OC_OK));
-    disarm();
+    oom_disarm();
     WANT(oc_revocations_count(revocations) == (err ? 2 : 3));
     oc_revocations_free(revocations);
-    memory.armed = armed;
+    oom_memory.armed = armed;
 }
 
 static void body_unrevoke(bool failing)
 {
     uint64_t ticket = 0;
-    bool armed = memory.armed;
+    bool armed = oom_memory.armed;
     oc_err_t err;
 
-    disarm();
+    oom_disarm();
     open_revocations();
-    memory.armed = armed;
+    oom_memory.armed = armed;
     err = oc_revocations_remove(revocations, OC_REVOKE_JTI, "a", &ticket, NULL);
     WANT(err == (failing ? OC_E_NOMEM : OC_OK));
-    disarm();
+    oom_disarm();
     WANT(oc_revocations_count(revocations) == (err ? 2 : 1));
     oc_revocations_free(revocations);
-    memory.armed = armed;
+    oom_memory.armed = armed;
 }
 
 static void body_reload_revocations(bool failing)
 {
-    bool armed = memory.armed;
+    bool armed = oom_memory.armed;
     oc_err_t err;
 
-    disarm();
+    oom_disarm();
     open_revocations();
     (void)scratch_file("revocations", "", 0);
-    memory.armed = armed;
+    oom_memory.armed = armed;
     err = oc_revocations_reload(revocations, NOW_S, NULL);
     WANT(err == (failing ? OC_E_NOMEM : OC_OK));
-    disarm();
+    oom_disarm();
     WANT(oc_revocations_count(revocations) == (err ? 2 : 0));
     oc_revocations_free(revocations);
-    memory.armed = armed;
+    oom_memory.armed = armed;
 }
 
 /* What the writer's thread does. The file stays, or is replaced by one that says the same. */
@@ -1064,29 +924,29 @@ static void body_tidy_revocations(bool failing)
     oc_revocation_text_t text;
     oc_revocation_set_t *set = NULL;
     size_t lines = 0;
-    bool armed = memory.armed;
+    bool armed = oom_memory.armed;
     oc_err_t err;
 
-    disarm();
+    oom_disarm();
     revocation_path = scratch_file("revocations", REVOKED, strlen(REVOKED));
-    memory.armed = armed;
+    oom_memory.armed = armed;
     err = oc_revocation_file_tidy(revocation_path, NOW_S, &lines, NULL);
     WANT(err == (failing ? OC_E_NOMEM : OC_OK));
-    disarm();
+    oom_disarm();
     WANT(oc_revocation_file_load(revocation_path, NOW_S, NULL, &set, &text, NULL) == OC_OK);
     WANT(oc_revocation_set_count(set) == 2 && text.lines == (err ? 3 : 2));
     oc_revocation_set_free(set);
-    memory.armed = armed;
+    oom_memory.armed = armed;
 }
 
 START_TEST(revoking)
 {
-    each_allocation("oc_revocations_new", body_new_revocations);
-    each_allocation("oc_revocations_open", body_open_revocations);
-    each_allocation("oc_revocations_add", body_revoke);
-    each_allocation("oc_revocations_remove", body_unrevoke);
-    each_allocation("oc_revocations_reload", body_reload_revocations);
-    each_allocation("oc_revocation_file_tidy", body_tidy_revocations);
+    oom_each_allocation("oc_revocations_new", body_new_revocations);
+    oom_each_allocation("oc_revocations_open", body_open_revocations);
+    oom_each_allocation("oc_revocations_add", body_revoke);
+    oom_each_allocation("oc_revocations_remove", body_unrevoke);
+    oom_each_allocation("oc_revocations_reload", body_reload_revocations);
+    oom_each_allocation("oc_revocation_file_tidy", body_tidy_revocations);
 }
 END_TEST
 
@@ -1104,19 +964,19 @@ START_TEST(revoking_many)
             uint64_t ticket;
 
             (void)snprintf(name, sizeof name, "n%d", i);
-            arm(fail_at, fail_at % 2);
+            oom_arm(fail_at, fail_at % 2);
             if (oc_revocations_add(revocations, &revocation, &ticket, NULL)) {
-                disarm();
+                oom_disarm();
                 tried++;
                 WANT(oc_revocations_count(revocations) == (size_t)i);
                 WANT(oc_revocations_remove(revocations, OC_REVOKE_JTI, name, &ticket, NULL) ==
                      OC_E_NOT_FOUND);
                 WANT(oc_revocations_add(revocations, &revocation, &ticket, NULL) == OC_OK);
             }
-            disarm();
+            oom_disarm();
         }
-        /* To merge, to take back and to forget needs no memory. */
-        arm(0, true);
+        /* To merge, to take back and to forget needs no oom_memory. */
+        oom_arm(0, true);
         for (int i = 0; i < 3000; i++) {
             char name[16];
             oc_revocation_t revocation = {OC_REVOKE_JTI, name, 0, 6, 6000 - i};
@@ -1130,8 +990,8 @@ START_TEST(revoking_many)
         }
         while (oc_revocations_count(revocations) > 0)
             oc_revocations_forget(revocations, 6000);
-        disarm();
-        ck_assert_int_eq(memory.count, 0);
+        oom_disarm();
+        ck_assert_int_eq(oom_memory.count, 0);
         oc_revocations_free(revocations);
     }
     ck_assert_int_gt(tried, 3000);
@@ -1149,10 +1009,10 @@ START_TEST(a_file_that_is_gone_without_memory)
     ck_assert_int_eq(oc_revocations_add(revocations, &org_revocation, &ticket, NULL), OC_OK);
     do {
         (void)poll(NULL, 0, 1);
-        arm(1, true);
+        oom_arm(1, true);
         oc_revocations_forget(revocations, NOW_S);
-        disarm();
-    } while (memory.failed == 0);
+        oom_disarm();
+    } while (oom_memory.failed == 0);
     ck_assert(access(revocation_path, F_OK) != 0);
     do {
         (void)poll(NULL, 0, 1);
@@ -1170,11 +1030,7 @@ int main(void)
 {
     TCase *tcase = tcase_create("oom");
 
-    /* Before anything of theirs is allocated. */
-    if (!CRYPTO_set_mem_functions(openssl_malloc, openssl_realloc, openssl_free))
-        return EXIT_FAILURE;
-    json_set_alloc_funcs(__wrap_malloc, free);
-    oc_json_guard_install();
+    oom_install();
     tcase_add_unchecked_fixture(tcase, make, unmake);
     tcase_add_loop_test(tcase, verifying, 0, (int)COUNT(signers));
     tcase_add_test(tcase, parsing);
