@@ -29,7 +29,7 @@
 #define EXPIRING 10000
 
 /* As plugin/broker/housekeeping.c has it. */
-#define ENDING_NS 3000000
+#define ENDING_NS 2000000
 
 static oc_config_t config;
 static oc_shared_t shared;

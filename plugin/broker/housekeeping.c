@@ -8,7 +8,7 @@
 
 /* Ending a connection is the broker's work. Of many that are due at once some wait for the next tick, so
  * that others are served in between; what is due gets and sends nothing meanwhile. */
-#define ENDING_US 3000
+#define ENDING_US 2000
 
 void log_keys(void *context, bool error, const char *message)
 {

@@ -202,7 +202,10 @@ class TcpTransport:
     def recv(self, timeout_s):
         """Some bytes, b"" at the end of the stream; raises Timeout."""
         pending = self.sock.pending() if isinstance(self.sock, ssl.SSLSocket) else 0
-        if not pending and not select.select([self.sock], [], [], max(timeout_s, 0))[0]:
+        # select() knows no descriptor above 1023.
+        poller = select.poll()
+        poller.register(self.sock, select.POLLIN)
+        if not pending and not poller.poll(max(timeout_s, 0) * 1000):
             raise Timeout()
         self.sock.settimeout(max(timeout_s, 0.05))
         try:
