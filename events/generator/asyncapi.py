@@ -90,8 +90,8 @@ def envelope():
             "time": {"type": "string", "format": "date-time"},
             "datacontenttype": {"const": "application/json"},
             "organizationid": {"description": "The topic's organization.", "type": "string", "minLength": 1},
-            "epoch": {"description": "Set by the broker; changes when the numbering restarts.", "type": "string"},
-            "sequence": {"description": "Set by the broker; contiguous per organization from 1.", "type": "string",
+            "epoch": {"description": "Reserved for the broker, which does not set it yet.", "type": "string"},
+            "sequence": {"description": "Reserved for the broker, which does not set it yet.", "type": "string",
                          "pattern": "^[0-9]{20}$"},
         },
     }

@@ -21,7 +21,7 @@ ENVELOPE = """A published event has these attributes; MQTT 5 publishes carry the
 | `dataschema` | below, with the data; may be absent |
 | `organizationid` | the topic's organization, and in the data |
 | `data` | below |
-| `epoch`, `sequence` | set by the broker: a sender's own are replaced |
+| `epoch`, `sequence` | reserved: the broker is to set them, and does not yet; a sender's mean nothing |
 
 Other extension attributes may be there: names of lower-case letters and digits, values that are texts, integers of 32
 bits or booleans.
