@@ -262,7 +262,8 @@ oc_err_t oc_control_handle(oc_gate_t *gate, const oc_control_asker_t *asker, con
     oc_control_answer_t made = {0};
     oc_err_t err;
 
-    if (!answer || json_object_set_new(answer, "responses", run.responses) != 0 || !unwritten)
+    /* It takes the array, whatever happens. */
+    if (json_object_set_new(answer, "responses", run.responses) != 0 || !unwritten)
         return OC_E_NOMEM;
     err = answer_bytes(&run, payload, len);
     if (err)

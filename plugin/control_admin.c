@@ -121,15 +121,13 @@ static json_t *organizations_of(const oc_identity_t *identity)
 bool oc_control_describe(const oc_gate_t *gate, const oc_session_t *session, json_t *object)
 {
     const oc_identity_t *identity = oc_session_identity(session);
-    /* A scope may hold what is no UTF-8 once it was cut; JSON had it whole. */
-    json_t *scopes = strings_of(oc_identity_scopes(identity));
 
     /* The client id is the client's choice, and the broker checked that it is UTF-8. */
     return json_object_set_new(object, "clientId", json_string(oc_session_client_id(session))) ==
                0 &&
            json_object_set_new(object, "subject", json_string(identity->subject)) == 0 &&
            json_object_set_new(object, "organizations", organizations_of(identity)) == 0 &&
-           json_object_set_new(object, "scopes", scopes) == 0 &&
+           json_object_set_new(object, "scopes", strings_of(oc_identity_scopes(identity))) == 0 &&
            json_object_set_new(
                object, "expiresAt",
                json_integer(identity->deadline_s - gate->config->claim_rules.leeway_s)) == 0;
