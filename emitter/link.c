@@ -10,9 +10,9 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "event_check.h"
 #include "pem.h"
 
-#define CONTENT_TYPE "application/cloudevents+json; charset=utf-8"
 /* The plugin ignores the name and reads it from the token; some brokers want one beside a password. */
 #define USERNAME "orgcast-emitter"
 #define CONNECT_TIMEOUT_MS 10000
@@ -148,7 +148,7 @@ static int set_options(oc_link_t *link, const oc_settings_t *settings, const cha
                                settings->tls_key_file, oc_pem_no_passphrase);
     if (rc == MOSQ_ERR_SUCCESS)
         rc = mosquitto_property_add_string(&link->publish_properties, MQTT_PROP_CONTENT_TYPE,
-                                           CONTENT_TYPE);
+                                           OC_EVENT_CONTENT_TYPE);
     mosquitto_connect_v5_callback_set(client, on_connect);
     mosquitto_disconnect_v5_callback_set(client, on_disconnect);
     mosquitto_publish_v5_callback_set(client, on_publish);

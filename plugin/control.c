@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "control_admin.h"
+#include "control_stream.h"
 #include "json.h"
 
 static oc_err_t nomem(oc_diag_t *diag)
@@ -42,6 +43,8 @@ static const struct command {
 } commands[] = {
     {"whoami", false, false, whoami},
     {"refresh", false, true, refresh},
+    {"position", false, false, oc_control_position},
+    {"replay", false, false, oc_control_replay},
     {"listSessions", true, false, oc_control_list_sessions},
     {"kick", true, false, oc_control_kick},
     {"revoke", true, false, oc_control_revoke},
@@ -77,7 +80,7 @@ static oc_err_t check_rights(const oc_control_call_t *call, const struct command
     return OC_OK;
 }
 
-/* Every command but whoami is a decision that somebody counts. */
+/* What changes something is counted; replays are where they are carried out. */
 static void count(oc_metrics_t *metrics, const struct command *command, oc_err_t err)
 {
     if (command->admin)
@@ -122,8 +125,7 @@ typedef struct request_run {
     oc_gate_t *gate;
     const oc_control_asker_t *asker;
     int64_t now_s;
-    oc_control_report_t report;
-    void *context;
+    const oc_control_broker_t *broker;
     json_t *responses;
     size_t answer_len; /* so far */
     json_t *unwritten; /* those of the responses whose changes are to be on disk */
@@ -134,7 +136,7 @@ static void tell(const request_run_t *run, const char *command, bool admin, cons
 {
     const oc_control_outcome_t outcome = {command, admin, diag->code, diag->message};
 
-    run->report(run->context, &outcome);
+    run->broker->report(run->broker->context, &outcome);
 }
 
 /* A response without data, for what is wrong with a whole request. */
@@ -159,6 +161,7 @@ static oc_err_t answer_command(request_run_t *run, const json_t *request, json_t
     const char *echo = text_member(request, "correlationData", OC_CONTROL_CORRELATION_MAX);
     oc_control_call_t call = {.gate = run->gate,
                               .asker = run->asker,
+                              .broker = run->broker,
                               .request = request,
                               .now_s = run->now_s,
                               .data = json_object()};
@@ -247,7 +250,7 @@ static char *failed_text(const request_run_t *run, const json_t *answer)
 }
 
 oc_err_t oc_control_handle(oc_gate_t *gate, const oc_control_asker_t *asker, const char *payload,
-                           size_t len, int64_t now_s, oc_control_report_t report, void *context,
+                           size_t len, int64_t now_s, const oc_control_broker_t *broker,
                            oc_control_answer_t *ret_answer)
 {
     OC_CLEANUP(oc_json_decrefp) json_t *answer = json_object();
@@ -255,8 +258,7 @@ oc_err_t oc_control_handle(oc_gate_t *gate, const oc_control_asker_t *asker, con
     request_run_t run = {.gate = gate,
                          .asker = asker,
                          .now_s = now_s,
-                         .report = report,
-                         .context = context,
+                         .broker = broker,
                          .responses = json_array(),
                          .unwritten = unwritten};
     oc_control_answer_t made = {0};

@@ -15,6 +15,18 @@
 #define OC_CONTROL_ANSWER_MAX 262144 /* bytes; once it has so many, further commands are refused */
 #define OC_CONTROL_PAGE_MAX 1000     /* rows of a listing in one answer */
 
+/* One replay gives so many events and bytes, but always one event; the broker drops what a client has not
+ * fetched beyond max_queued_messages (1000) packets. Then the client asks for the next ones. */
+#define OC_CONTROL_REPLAY_EVENTS_MAX 256
+#define OC_CONTROL_REPLAY_BYTES_MAX 1048576
+
+/* Replays of one session: so many at once, then so many a second. */
+#define OC_CONTROL_REPLAYS_BURST 32
+#define OC_CONTROL_REPLAYS_PER_S 16
+
+/* Bytes a second that all clients are given by replays. */
+#define OC_CONTROL_REPLAY_BYTES_PER_S 67108864
+
 /* Who asks. Borrowed. */
 typedef struct oc_control_asker {
     oc_session_t *session; /* NULL: the client has none */
@@ -32,6 +44,13 @@ typedef struct oc_control_outcome {
 
 typedef void (*oc_control_report_t)(void *context, const oc_control_outcome_t *outcome);
 
+/* What the commands need of the broker. */
+typedef struct oc_control_broker {
+    oc_control_report_t report; /* called for each command */
+    oc_stream_fn send; /* an event for the asker, to arrive before the answer; false: no memory */
+    void *context;     /* of both */
+} oc_control_broker_t;
+
 typedef struct oc_control_answer {
     char *text; /* JSON, malloc'd for the caller */
     /* When something has to be on disk before it is done: the ticket of oc_revocations_settled(), and the
@@ -42,11 +61,10 @@ typedef struct oc_control_answer {
 
 /* Carry out a request. Whatever is wrong with it stands in the answer; only OC_E_NOMEM is an error, and then
  * some of its commands may have been carried out.
- * payload: borrowed, any bytes
- * report:  called for each command */
+ * payload: borrowed, any bytes */
 OC_MUST_CHECK oc_err_t oc_control_handle(oc_gate_t *gate, const oc_control_asker_t *asker,
                                          const char *payload, size_t len, int64_t now_s,
-                                         oc_control_report_t report, void *context,
+                                         const oc_control_broker_t *broker,
                                          oc_control_answer_t *ret_answer);
 
 #endif

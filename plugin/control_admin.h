@@ -10,6 +10,7 @@
 typedef struct oc_control_call {
     oc_gate_t *gate;
     const oc_control_asker_t *asker;
+    const oc_control_broker_t *broker;
     const json_t *request; /* the command's object */
     int64_t now_s;
     json_t *data; /* the answer's object, to be filled */

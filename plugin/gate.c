@@ -235,6 +235,7 @@ void oc_gate_measure(oc_gate_t *gate, int64_t now_s)
     metrics->organizations = oc_limits_connected_org_count(shared->limits);
     metrics->keys = oc_verifier_key_count(gate->verifier);
     metrics->revocations = oc_revocations_count(shared->revocations);
+    metrics->replay_bytes = oc_stream_bytes(shared->stream);
     metrics->audit_lines_lost = shared->audit ? oc_audit_lost(shared->audit) : 0;
     metrics->jwks_age_s = OC_METRIC_ABSENT;
     if (oc_verifier_fetched(gate->verifier, &fetched_s)) {

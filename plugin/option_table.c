@@ -221,6 +221,12 @@ static oc_err_t set_address(oc_config_t *config, const oc_option_row_t *row, con
 
 #define FIELD(name) offsetof(oc_config_t, name)
 
+/* An organization's list of recent events takes 16 bytes for each. */
+#define REPLAY_EVENTS_MAX 1000000
+
+/* Less would not hold a few events and the numbering of their organizations. */
+#define REPLAY_BYTES_MIN 65536
+
 /* More than any broker has. */
 #define LIMIT_MAX 100000000
 
@@ -467,7 +473,38 @@ const oc_option_row_t oc_option_rows[] = {
         .set = set_number,
         .offset = FIELD(event_max_bytes),
         .least = 64,
-        .most = 268435455,
+        .most = 268000000,
+        .units = "bytes",
+    },
+    {
+        .name = "stamp_sequence",
+        .default_value = "true",
+        .meaning = "Give each event under the templates the attributes `epoch` and `sequence`; a "
+                   "sender's own are taken out. Without them there is no `position` and no "
+                   "`replay`. See [events](events.md#numbers-and-replay).",
+        .set = set_boolean,
+        .offset = FIELD(stamp_sequence),
+    },
+    {
+        .name = "replay_events_per_org",
+        .default_value = "1024",
+        .meaning = "Recent events of each organization that are kept in memory for `replay`; 0 "
+                   "keeps none.",
+        .set = set_number,
+        .offset = FIELD(replay_events_per_org),
+        .most = REPLAY_EVENTS_MAX,
+        .units = "events",
+    },
+    {
+        .name = "replay_max_bytes",
+        .default_value = "67108864",
+        .meaning = "Bytes of all that is kept for `replay`, with what it takes to keep it. When "
+                   "there is no room, the organization whose last event is the oldest loses its "
+                   "oldest events.",
+        .set = set_number,
+        .offset = FIELD(replay_max_bytes),
+        .least = REPLAY_BYTES_MIN,
+        .most = INT64_C(1) << 40,
         .units = "bytes",
     },
     {

@@ -69,6 +69,9 @@ typedef struct oc_config {
     bool disconnect_on_expiry;
     oc_event_policy_t validate_events;
     int64_t event_max_bytes;
+    bool stamp_sequence;
+    int64_t replay_events_per_org;
+    int64_t replay_max_bytes;
     char *revocation_file; /* NULL: none */
     oc_limit_rules_t limits;
     int64_t bad_tokens_per_s; /* of one address; 0: any */

@@ -21,6 +21,7 @@ typedef enum state {
 struct oc_session {
     oc_due_t due;
     unsigned char token_hash[OC_SESSION_HASH_LEN];
+    oc_bucket_t bucket;
     void *owner;
     const void *client;
     bool current;
@@ -490,6 +491,11 @@ bool oc_session_end_on_expiry(const oc_session_t *session)
 void *oc_session_owner(const oc_session_t *session)
 {
     return session->owner;
+}
+
+oc_bucket_t *oc_session_bucket(oc_session_t *session)
+{
+    return &session->bucket;
 }
 
 bool oc_session_foreign(const oc_session_t *session)

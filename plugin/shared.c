@@ -18,7 +18,8 @@ static oc_err_t make(oc_shared_t *shared, int64_t now_s, oc_diag_t *diag)
     if (!shared->limits)
         return nomem(diag);
     shared->sessions = oc_sessions_new(shared->limits);
-    if (!shared->sessions || oc_revocations_new(&shared->revocations) != OC_OK)
+    shared->stream = oc_stream_new();
+    if (!shared->stream || !shared->sessions || oc_revocations_new(&shared->revocations) != OC_OK)
         return nomem(diag);
     return OC_OK;
 }
@@ -88,6 +89,9 @@ oc_err_t oc_shared_join(oc_shared_t *shared, const oc_config_t *config, int64_t 
 
     if (shared->users++ == 0)
         err = make(shared, now_s, diag);
+    if (!err && config->stamp_sequence)
+        oc_stream_keep(shared->stream, (size_t)config->replay_events_per_org,
+                       (size_t)config->replay_max_bytes);
     if (!err && config->limits.max_per_subject > 0)
         oc_limits_count_subjects(shared->limits);
     if (!err)
@@ -134,6 +138,7 @@ void oc_shared_leave(oc_shared_t *shared)
         return;
     oc_metrics_http_stop(shared->http);
     oc_audit_close(shared->audit);
+    oc_stream_free(shared->stream);
     oc_penalty_free(shared->penalty);
     oc_revocations_free(shared->revocations);
     oc_sessions_free(shared->sessions);

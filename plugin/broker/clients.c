@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "acl.h"
-#include "event_check.h"
 #include "jws.h"
 #include "plugin.h"
 
@@ -173,58 +172,6 @@ int on_ext_auth_continue(int event, void *event_data, void *userdata)
 
 /* --- SUBSCRIBE, PUBLISH, delivery --- */
 
-/* What is published under the templates. Borrowed. */
-typedef struct event {
-    const char *topic;
-    const void *payload;
-    size_t payload_len;
-    bool retain;
-    oc_slice_t org;
-} event_t;
-
-/* What is published under the templates: its size and form, whoever sent it. */
-static oc_err_t check_event(const oc_config_t *config, const event_t *event, oc_diag_t *diag)
-{
-    const char *topic = event->topic;
-    const void *payload = event->payload;
-    size_t len = event->payload_len;
-    oc_slice_t org = event->org;
-
-    if (event->retain && config->validate_events != OC_EVENTS_OFF)
-        return oc_fail(diag, OC_E_RETAIN_NOT_ALLOWED, "events are not retained");
-    if (len > (size_t)config->event_max_bytes)
-        return oc_fail(diag, OC_E_EVENT_TOO_LARGE, "%zu bytes; max_event_bytes is %lld", len,
-                       (long long)config->event_max_bytes);
-    switch (config->validate_events) {
-    case OC_EVENTS_CATALOGUE:
-        return oc_event_check(OC_EVENT_MODE_CATALOGUE, org.start, org.len, topic, payload, len,
-                              diag);
-    case OC_EVENTS_ENVELOPE:
-        return oc_event_check(OC_EVENT_MODE_ENVELOPE, org.start, org.len, topic, payload, len,
-                              diag);
-    case OC_EVENTS_OFF:
-        return OC_OK;
-    }
-    return OC_E_INTERNAL;
-}
-
-/* The event of a topic under the templates, when it is to go to the subscribers: checked, and counted. */
-static oc_err_t take_event(plugin_t *plugin, const event_t *event, oc_diag_t *diag)
-{
-    oc_shared_t *shared = plugin->gate.shared;
-    oc_slice_t org = event->org;
-    int64_t time_ms = monotonic_ms();
-    oc_err_t err = check_event(&plugin->config, event, diag);
-
-    if (err)
-        oc_limits_refused(shared->limits, org.start, org.len, time_ms);
-    else
-        err = oc_limits_publish(shared->limits, &plugin->config.limits, org.start, org.len, time_ms,
-                                diag);
-    shared->metrics.events[err]++;
-    return err;
-}
-
 /* The broker publishes a Will after it has reported the disconnect, or during a takeover; nothing else
  * comes from a session then. It is not shown to on_message(). */
 static bool is_will(const oc_session_t *session)
@@ -233,18 +180,37 @@ static bool is_will(const oc_session_t *session)
 }
 
 /* False when its topic is under no template. */
-static bool will_event(const plugin_t *plugin, const struct mosquitto_evt_acl_check *check,
-                       event_t *ret_event)
+static bool event_of_will(const plugin_t *plugin, const struct mosquitto_evt_acl_check *check,
+                          event_t *ret_event)
 {
     *ret_event = (event_t){.topic = check->topic,
                            .payload = check->payload,
                            .payload_len = check->payloadlen,
+                           .qos = check->qos,
                            .retain = check->retain};
     return oc_acl_governs(&plugin->config.acl_rules, check->topic, &ret_event->org);
 }
 
+/* The event that a Will is. With a number it is another payload, which an ACL check cannot give the broker:
+ * so the plugin publishes it. */
+static oc_err_t take_will(plugin_t *plugin, const event_t *will, bool *ret_published,
+                          oc_diag_t *diag)
+{
+    stamped_t stamped = {0};
+    oc_err_t err = event_take(plugin, will, &stamped, diag);
+
+    if (err || !stamped.payload)
+        return err;
+    if (!event_publish(plugin, will, &stamped))
+        return oc_fail(diag, OC_E_NOMEM, "out of memory");
+    *ret_published = true;
+    return OC_OK;
+}
+
+/* ret_published: true when the plugin published the message itself, and the broker must not */
 static oc_err_t check_publish(plugin_t *plugin, const oc_session_t *session,
-                              const struct mosquitto_evt_acl_check *check, oc_diag_t *diag)
+                              const struct mosquitto_evt_acl_check *check, bool *ret_published,
+                              oc_diag_t *diag)
 {
     const oc_identity_t *identity = NULL;
     event_t will;
@@ -258,8 +224,8 @@ static oc_err_t check_publish(plugin_t *plugin, const oc_session_t *session,
     if (!err)
         err = oc_acl_publish(&plugin->config.acl_rules, identity, check->topic, check->retain,
                              now_s());
-    if (!err && is_will(session) && will_event(plugin, check, &will))
-        err = take_event(plugin, &will, diag);
+    if (!err && is_will(session) && event_of_will(plugin, check, &will))
+        err = take_will(plugin, &will, ret_published, diag);
     return err;
 }
 
@@ -289,9 +255,11 @@ static int on_publish(plugin_t *plugin, const oc_session_t *session,
                       const struct mosquitto_evt_acl_check *check)
 {
     oc_diag_t diag = {0};
-    oc_err_t err = check_publish(plugin, session, check, &diag);
+    bool published = false;
+    oc_err_t err = check_publish(plugin, session, check, &published, &diag);
+    int result = conclude_request(plugin, check, session, err, diag.code ? diag.message : NULL);
 
-    return conclude_request(plugin, check, session, err, diag.code ? diag.message : NULL);
+    return published ? MOSQ_ERR_ACL_DENIED : result;
 }
 
 static oc_err_t check_subscribe(plugin_t *plugin, oc_session_t *session, const char *filter)
@@ -340,7 +308,8 @@ static int conclude_delivery(plugin_t *plugin, const struct mosquitto_evt_acl_ch
     return MOSQ_ERR_ACL_DENIED;
 }
 
-/* What others decide on; but a Will has no other check of its form than this. */
+/* What others decide on; but a Will has no other check of its form than this, and cannot be given a number
+ * before they have decided. */
 static int defer_will(plugin_t *plugin, const struct mosquitto_evt_acl_check *check,
                       const oc_session_t *session)
 {
@@ -348,8 +317,12 @@ static int defer_will(plugin_t *plugin, const struct mosquitto_evt_acl_check *ch
     event_t will;
     oc_err_t err = OC_OK;
 
-    if (will_event(plugin, check, &will))
-        err = check_event(&plugin->config, &will, &diag);
+    if (event_of_will(plugin, check, &will)) {
+        err = event_check(&plugin->config, &will, &diag);
+        if (!err && event_numbered(&plugin->config, &will))
+            err = oc_fail(&diag, OC_E_TOPIC_NOT_ALLOWED,
+                          "the Will of a client without a token cannot be numbered");
+    }
     return err ? conclude_request(plugin, check, session, err, diag.message)
                : MOSQ_ERR_PLUGIN_DEFER;
 }
@@ -417,19 +390,21 @@ int on_acl_check(int event, void *event_data, void *userdata)
 /* What clients publish, after its ACL check, and what bridges bring, which have none. */
 int on_message(int event, void *event_data, void *userdata)
 {
-    const struct mosquitto_evt_message *message = event_data;
+    struct mosquitto_evt_message *message = event_data;
     plugin_t *plugin = userdata;
     oc_diag_t diag = {0};
-    oc_slice_t org;
-    event_t published;
+    event_t published = {.topic = message->topic,
+                         .payload = message->payload,
+                         .payload_len = message->payloadlen,
+                         .qos = message->qos,
+                         .retain = message->retain};
+    stamped_t stamped = {0};
     oc_err_t err;
 
     (void)event;
-    if (!oc_acl_governs(&plugin->config.acl_rules, message->topic, &org))
+    if (!oc_acl_governs(&plugin->config.acl_rules, message->topic, &published.org))
         return MOSQ_ERR_SUCCESS;
-    published =
-        (event_t){message->topic, message->payload, message->payloadlen, message->retain, org};
-    err = take_event(plugin, &published, &diag);
+    err = event_take(plugin, &published, &stamped, &diag);
     if (err) {
         const decision_t decision = {.action = "publish",
                                      .err = err,
@@ -441,6 +416,11 @@ int on_message(int event, void *event_data, void *userdata)
         report_denial(plugin, &decision);
         return err == OC_E_LIMIT_RATE && plugin->is_2_1 ? RESULT_QUOTA_EXCEEDED
                                                         : MOSQ_ERR_ACL_DENIED;
+    }
+    if (stamped.payload) {
+        /* The broker frees the payload that it had. */
+        message->payload = stamped.payload;
+        message->payloadlen = (uint32_t)stamped.len;
     }
     return MOSQ_ERR_SUCCESS;
 }

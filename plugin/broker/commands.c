@@ -101,6 +101,13 @@ static void report(void *context, const oc_control_outcome_t *outcome)
         report_audit(asked->plugin, &decision);
 }
 
+static bool send_event(void *context, const char *topic, const char *payload, size_t len)
+{
+    const asked_t *asked = context;
+
+    return event_send(asked->plugin, mosquitto_client_id(asked->client), topic, payload, len);
+}
+
 /* An answer that waits for the disk is sent by a tick, to a client that is still there. */
 static bool may_wait(const plugin_t *plugin, const oc_session_t *session)
 {
@@ -131,11 +138,12 @@ int on_control(int event, void *event_data, void *userdata)
     const oc_control_asker_t asker = {session, client_id,
                                       mosquitto_client_address(control->client)};
     asked_t asked = {plugin, control->client, session};
+    const oc_control_broker_t broker = {report, send_event, &asked};
     oc_control_answer_t answer = {0};
 
     (void)event;
     if (oc_control_handle(&plugin->gate, &asker, control->payload, control->payloadlen, now_s(),
-                          report, &asked, &answer) != OC_OK) {
+                          &broker, &answer) != OC_OK) {
         mosquitto_log_printf(MOSQ_LOG_ERR, "orgcast: out of memory for a control command");
         return MOSQ_ERR_SUCCESS;
     }

@@ -75,6 +75,39 @@ void report_denial(plugin_t *plugin, const decision_t *decision);
 /* At each tick: say how many lines were left out. */
 void report_left_out(plugin_t *plugin, int64_t time_s);
 
+/* --- events.c: what is published under the templates --- */
+
+/* Borrowed. */
+typedef struct event {
+    const char *topic;
+    const void *payload;
+    size_t payload_len;
+    int qos;
+    bool retain;
+    oc_slice_t org; /* the topic's */
+} event_t;
+
+/* An event with its number. */
+typedef struct stamped {
+    char *payload; /* the broker's memory; NULL: the event has no number, and stays as it came */
+    size_t len;
+} stamped_t;
+
+/* Its size and form. */
+oc_err_t event_check(const oc_config_t *config, const event_t *event, oc_diag_t *diag);
+/* Whether it gets a number when it is taken. With validate_events off, only what looks like a JSON object
+ * does. */
+bool event_numbered(const oc_config_t *config, const event_t *event);
+/* Check and count an event that is to go to the subscribers, and give it its number.
+ * ret_stamped: for the caller; as it was on error */
+oc_err_t event_take(plugin_t *plugin, const event_t *event, stamped_t *ret_stamped,
+                    oc_diag_t *diag);
+/* To all subscribers. Takes the stamped payload; false: out of memory. */
+bool event_publish(const plugin_t *plugin, const event_t *event, const stamped_t *stamped);
+/* To one client alone, which needs no subscription for it; false: out of memory. */
+bool event_send(const plugin_t *plugin, const char *client_id, const char *topic,
+                const char *payload, size_t len);
+
 /* --- clients.c: what clients do --- */
 
 int on_basic_auth(int event, void *event_data, void *userdata);

@@ -22,6 +22,8 @@ static char *member; /* tokens */
 static char *renewed;
 static char *admin;
 static char visitors[8]; /* clients are told apart by address alone */
+static size_t sent;      /* events that replays gave */
+static bool sends;       /* the broker has memory for them */
 
 static char *sign(const char *subject, const char *org, const char *scope)
 {
@@ -53,6 +55,22 @@ static oc_err_t enter(int client, const char *id, const char *bytes)
     return err;
 }
 
+static const oc_stamp_memory_t libc = {malloc, free};
+
+/* Events of an organization, the first of them number 1. */
+static void publish(const char *org, int count)
+{
+    for (int i = 0; i < count; i++) {
+        const oc_stream_event_t event = {
+            {org, strlen(org)}, "org/initech/invoices/paid/inv-1", "{\"a\":1}", 7, false};
+        char *payload;
+        size_t len;
+
+        ck_assert_int_eq(oc_stream_append(shared.stream, &event, &libc, &payload, &len), OC_OK);
+        free(payload);
+    }
+}
+
 static void make(void)
 {
     oc_option_t options[] = {{"jwt_secret_file", NULL}, {"max_connections_per_subject", "5"}};
@@ -69,6 +87,9 @@ static void make(void)
     admin = sign("ops", "initech", "orgcast:admin");
     ck_assert_int_eq(enter(0, "ann", member), OC_OK);
     ck_assert_int_eq(enter(1, "ops", admin), OC_OK);
+    publish("initech", 3);
+    sends = true;
+    sent = 0;
 }
 
 static void unmake(void)
@@ -93,11 +114,24 @@ static void ignore(void *context, const oc_control_outcome_t *outcome)
     (void)outcome;
 }
 
+static bool send_event(void *context, const char *topic, const char *payload, size_t len)
+{
+    (void)context;
+    /* check's own assertions would allocate. */
+    if (!sends || strcmp(topic, "org/initech/invoices/paid/inv-1") != 0 || len == 0 ||
+        payload[0] != '{')
+        return false;
+    sent++;
+    return true;
+}
+
+static const oc_control_broker_t broker = {ignore, send_event, NULL};
+
 static oc_err_t handle(int client, const char *id, const char *request, oc_control_answer_t *ret)
 {
     const oc_control_asker_t asker = {session_of(client, id), id, "192.0.2.1"};
 
-    return oc_control_handle(&gate, &asker, request, strlen(request), NOW_S, ignore, NULL, ret);
+    return oc_control_handle(&gate, &asker, request, strlen(request), NOW_S, &broker, ret);
 }
 
 /* The single response to a command of the administrator; new. */
@@ -124,6 +158,12 @@ static const struct {
     {"revoke", "{\"commands\":[{\"command\":\"revoke\",\"jti\":\"x\"}]}", "sessions"},
     {"listRevocations", "{\"commands\":[{\"command\":\"listRevocations\"}]}", "revocations"},
     {"stats", "{\"commands\":[{\"command\":\"stats\"}]}", "sessions"},
+    {"position", "{\"commands\":[{\"command\":\"position\",\"organizationId\":\"initech\"}]}",
+     "epoch"},
+    {"replay",
+     "{\"commands\":[{\"command\":\"replay\",\"organizationId\":\"initech\",\"epoch\":\"0\","
+     "\"after\":0}]}",
+     "recovered"},
 };
 
 START_TEST(commands)
@@ -141,8 +181,10 @@ static const char *request_text;
 static void body_command(bool failing)
 {
     oc_control_answer_t answer = {0};
-    oc_err_t err = handle(1, "ops", request_text, &answer);
+    oc_err_t err;
 
+    *oc_session_bucket(session_of(1, "ops")) = (oc_bucket_t){0};
+    err = handle(1, "ops", request_text, &answer);
     WANT(err == OC_OK || (failing && err == OC_E_NOMEM));
     WANT(err != OC_OK || (answer.text && strncmp(answer.text, "{\"responses\":[", 14) == 0 &&
                           answer.text[strlen(answer.text) - 1] == '}'));
@@ -209,6 +251,181 @@ START_TEST(connecting_without_memory)
 }
 END_TEST
 
+/* --- position and replay --- */
+
+static char epoch[OC_STAMP_EPOCH_LEN + 1];
+
+static void now_epoch(void)
+{
+    oc_stamp_epoch(oc_stream_position(shared.stream, (oc_slice_t){"initech", 7}).epoch, epoch);
+}
+
+static json_t *replay(const char *members)
+{
+    char request[512];
+
+    (void)snprintf(request, sizeof request, "{\"commands\":[{\"command\":\"replay\"%s}]}", members);
+    return ask(request);
+}
+
+/* after: JSON */
+static json_t *replay_after(const char *after)
+{
+    char members[256];
+
+    now_epoch();
+    (void)snprintf(members, sizeof members,
+                   ",\"organizationId\":\"initech\",\"epoch\":\"%s\",\"after\":%s", epoch, after);
+    return replay(members);
+}
+
+static const struct {
+    const char *name;
+    const char *after;
+    size_t sent;
+    bool recovered;
+    const char *sequence;
+} replays[] = {
+    {"all", "0", 3, true, "00000000000000000003"},
+    {"a number", "1", 2, true, "00000000000000000003"},
+    {"digits", "\"2\"", 1, true, "00000000000000000003"},
+    {"padded digits", "\"00000000000000000002\"", 1, true, "00000000000000000003"},
+    {"nothing is missed", "3", 0, true, "00000000000000000003"},
+    {"a number that there was never", "4", 0, false, "00000000000000000003"},
+    {"the greatest number", "\"99999999999999999999\"", 0, false, "00000000000000000003"},
+};
+
+START_TEST(replay_gives_what_is_behind)
+{
+    OC_CLEANUP(oc_json_decrefp) json_t *response = replay_after(replays[_i].after);
+    const json_t *data = json_object_get(response, "data");
+    const json_t *count = json_object_get(data, "replayed");
+
+    ck_assert_msg(json_is_boolean(json_object_get(data, "recovered")), "%s", replays[_i].name);
+    ck_assert_int_eq(json_is_true(json_object_get(data, "recovered")), replays[_i].recovered);
+    ck_assert_str_eq(json_string_value(json_object_get(data, "sequence")), replays[_i].sequence);
+    ck_assert_str_eq(json_string_value(json_object_get(data, "epoch")), epoch);
+    ck_assert_uint_eq(sent, replays[_i].sent);
+    ck_assert_int_eq(count != NULL, replays[_i].recovered);
+    ck_assert_int_eq(json_integer_value(count), (json_int_t)sent);
+    ck_assert_int_eq(json_is_false(json_object_get(data, "more")), replays[_i].recovered);
+    ck_assert_uint_eq(shared.metrics.replays_recovered, replays[_i].recovered);
+    ck_assert_uint_eq(shared.metrics.replays_not_recovered, !replays[_i].recovered);
+}
+END_TEST
+
+static const struct {
+    const char *members;
+    const char *code;
+} bad_replays[] = {
+    {"", "request_invalid"},
+    {",\"organizationId\":1,\"epoch\":\"0\",\"after\":0", "request_invalid"},
+    {",\"organizationId\":\"a/b\",\"epoch\":\"0\",\"after\":0", "request_invalid"},
+    {",\"organizationId\":\"acme\",\"epoch\":\"0\",\"after\":0", "topic_not_allowed"},
+    {",\"organizationId\":\"initech\",\"after\":0", "request_invalid"},
+    {",\"organizationId\":\"initech\",\"epoch\":0,\"after\":0", "request_invalid"},
+    {",\"organizationId\":\"initech\",\"epoch\":\"0\"", "request_invalid"},
+    {",\"organizationId\":\"initech\",\"epoch\":\"0\",\"after\":-1", "request_invalid"},
+    {",\"organizationId\":\"initech\",\"epoch\":\"0\",\"after\":1.0", "request_invalid"},
+    {",\"organizationId\":\"initech\",\"epoch\":\"0\",\"after\":\"\"", "request_invalid"},
+    {",\"organizationId\":\"initech\",\"epoch\":\"0\",\"after\":\"-1\"", "request_invalid"},
+    {",\"organizationId\":\"initech\",\"epoch\":\"0\",\"after\":\"000000000000000000001\"",
+     "request_invalid"},
+};
+
+START_TEST(replay_refuses)
+{
+    OC_CLEANUP(oc_json_decrefp) json_t *response = replay(bad_replays[_i].members);
+
+    ck_assert_msg(json_is_string(json_object_get(response, "error")), "%s",
+                  bad_replays[_i].members);
+    ck_assert_str_eq(json_string_value(json_object_get(response, "code")), bad_replays[_i].code);
+    ck_assert_ptr_null(json_object_get(response, "data"));
+    ck_assert_uint_eq(sent, 0);
+}
+END_TEST
+
+START_TEST(replay_of_another_epoch_is_not_recovered)
+{
+    OC_CLEANUP(oc_json_decrefp)
+    json_t *response =
+        replay(",\"organizationId\":\"initech\",\"epoch\":\"0123456789abcdef\",\"after\":0");
+
+    ck_assert(json_is_false(json_object_get(json_object_get(response, "data"), "recovered")));
+    ck_assert_uint_eq(sent, 0);
+}
+END_TEST
+
+START_TEST(replay_comes_in_pages)
+{
+    OC_CLEANUP(oc_json_decrefp) json_t *first = NULL;
+    OC_CLEANUP(oc_json_decrefp) json_t *second = NULL;
+
+    publish("initech", OC_CONTROL_REPLAY_EVENTS_MAX);
+    first = replay_after("0");
+    ck_assert_uint_eq(sent, OC_CONTROL_REPLAY_EVENTS_MAX);
+    ck_assert(json_is_true(json_object_get(json_object_get(first, "data"), "more")));
+    ck_assert_str_eq(json_string_value(json_object_get(json_object_get(first, "data"), "sequence")),
+                     "00000000000000000256");
+    second = replay_after("256");
+    ck_assert_uint_eq(sent, OC_CONTROL_REPLAY_EVENTS_MAX + 3);
+    ck_assert(json_is_false(json_object_get(json_object_get(second, "data"), "more")));
+}
+END_TEST
+
+/* So many at once, and then it is told to wait. */
+START_TEST(replays_are_bounded)
+{
+    for (int i = 0; i < OC_CONTROL_REPLAYS_BURST; i++) {
+        OC_CLEANUP(oc_json_decrefp) json_t *response = replay_after("0");
+
+        ck_assert_ptr_nonnull(json_object_get(response, "data"));
+    }
+    {
+        OC_CLEANUP(oc_json_decrefp) json_t *response = replay_after("0");
+
+        ck_assert_str_eq(json_string_value(json_object_get(response, "code")), "limit_rate");
+    }
+}
+END_TEST
+
+START_TEST(replay_when_the_broker_has_no_memory)
+{
+    sends = false;
+    {
+        OC_CLEANUP(oc_json_decrefp) json_t *response = replay_after("0");
+
+        ck_assert_str_eq(json_string_value(json_object_get(response, "code")), "out_of_memory");
+    }
+}
+END_TEST
+
+START_TEST(replay_without_memory)
+{
+    static char request[512];
+
+    now_epoch();
+    (void)snprintf(request, sizeof request,
+                   "{\"commands\":[{\"command\":\"replay\",\"organizationId\":\"initech\","
+                   "\"epoch\":\"%s\",\"after\":\"1\"}]}",
+                   epoch);
+    request_text = request;
+    oom_each_allocation("replay", body_command);
+    ck_assert_uint_gt(sent, 0);
+}
+END_TEST
+
+START_TEST(no_numbers_no_replay)
+{
+    config.stamp_sequence = false;
+    {
+        OC_CLEANUP(oc_json_decrefp) json_t *response = replay_after("0");
+
+        ck_assert_str_eq(json_string_value(json_object_get(response, "code")), "request_invalid");
+    }
+}
+END_TEST
+
 int main(void)
 {
     TCase *tcase = tcase_create("control");
@@ -219,5 +436,13 @@ int main(void)
     unit_add_table(tcase, commands_without_memory, requests);
     tcase_add_test(tcase, refreshing_without_memory);
     tcase_add_test(tcase, connecting_without_memory);
+    unit_add_table(tcase, replay_gives_what_is_behind, replays);
+    unit_add_table(tcase, replay_refuses, bad_replays);
+    tcase_add_test(tcase, replay_of_another_epoch_is_not_recovered);
+    tcase_add_test(tcase, replay_comes_in_pages);
+    tcase_add_test(tcase, replays_are_bounded);
+    tcase_add_test(tcase, replay_when_the_broker_has_no_memory);
+    tcase_add_test(tcase, replay_without_memory);
+    tcase_add_test(tcase, no_numbers_no_replay);
     return unit_run("control", tcase);
 }

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+
+/* What is published under the templates, whoever sent it: checked, counted, given its number. */
+
+#include <mqtt_protocol.h>
+#include <string.h>
+
+#include "acl.h"
+#include "event_check.h"
+#include "plugin.h"
+
+static const oc_stamp_memory_t broker_memory = {mosquitto_malloc, mosquitto_free};
+
+oc_err_t event_check(const oc_config_t *config, const event_t *event, oc_diag_t *diag)
+{
+    const char *topic = event->topic;
+    const void *payload = event->payload;
+    size_t len = event->payload_len;
+    oc_slice_t org = event->org;
+
+    if (event->retain && config->validate_events != OC_EVENTS_OFF)
+        return oc_fail(diag, OC_E_RETAIN_NOT_ALLOWED, "events are not retained");
+    if (len > (size_t)config->event_max_bytes)
+        return oc_fail(diag, OC_E_EVENT_TOO_LARGE, "%zu bytes; max_event_bytes is %lld", len,
+                       (long long)config->event_max_bytes);
+    switch (config->validate_events) {
+    case OC_EVENTS_CATALOGUE:
+        return oc_event_check(OC_EVENT_MODE_CATALOGUE, org.start, org.len, topic, payload, len,
+                              diag);
+    case OC_EVENTS_ENVELOPE:
+        return oc_event_check(OC_EVENT_MODE_ENVELOPE, org.start, org.len, topic, payload, len,
+                              diag);
+    case OC_EVENTS_OFF:
+        return OC_OK;
+    }
+    return OC_E_INTERNAL;
+}
+
+/* Whether a reader of JSON could take it for an object, a byte order mark before it or not. */
+static bool object_shaped(const char *payload, size_t len)
+{
+    size_t i = 0;
+
+    if (len >= 3 && memcmp(payload, "\xEF\xBB\xBF", 3) == 0)
+        i = 3;
+    while (i < len && strchr(" \t\r\n", payload[i]) && payload[i])
+        i++;
+    return i < len && payload[i] == '{';
+}
+
+bool event_numbered(const oc_config_t *config, const event_t *event)
+{
+    return config->stamp_sequence && (config->validate_events != OC_EVENTS_OFF ||
+                                      object_shaped(event->payload, event->payload_len));
+}
+
+static oc_err_t number(plugin_t *plugin, const event_t *event, stamped_t *ret_stamped,
+                       oc_diag_t *diag)
+{
+    /* Until its release the broker shows an event of QoS 2 again whenever it comes again. */
+    const oc_stream_event_t appended = {.org = event->org,
+                                        .topic = event->topic,
+                                        .payload = event->payload,
+                                        .payload_len = event->payload_len,
+                                        .may_repeat = event->qos == 2};
+    oc_err_t err;
+
+    if (!event_numbered(&plugin->config, event))
+        return OC_OK;
+    err = oc_stream_append(plugin->gate.shared->stream, &appended, &broker_memory,
+                           &ret_stamped->payload, &ret_stamped->len);
+    if (err == OC_E_EVENT_INVALID)
+        return oc_fail(diag, err, "it begins like a JSON object, and is none");
+    return err ? oc_fail(diag, err, "out of memory") : OC_OK;
+}
+
+oc_err_t event_take(plugin_t *plugin, const event_t *event, stamped_t *ret_stamped, oc_diag_t *diag)
+{
+    oc_shared_t *shared = plugin->gate.shared;
+    oc_slice_t org = event->org;
+    int64_t time_ms = monotonic_ms();
+    stamped_t stamped = {0};
+    oc_err_t err = event_check(&plugin->config, event, diag);
+
+    if (err)
+        oc_limits_refused(shared->limits, org.start, org.len, time_ms);
+    else
+        err = oc_limits_publish(shared->limits, &plugin->config.limits, org.start, org.len, time_ms,
+                                diag);
+    if (!err)
+        err = number(plugin, event, &stamped, diag);
+    shared->metrics.events[err]++;
+    if (!err)
+        *ret_stamped = stamped;
+    return err;
+}
+
+/* The payload is the broker's from now on. */
+static bool publish(const oc_config_t *config, const char *client_id, const char *topic,
+                    const stamped_t *event, int qos)
+{
+    mosquitto_property *properties = NULL;
+
+    /* Without memory for it, clients are not told the content's type. */
+    if (config->validate_events != OC_EVENTS_OFF)
+        (void)mosquitto_property_add_string(&properties, MQTT_PROP_CONTENT_TYPE,
+                                            OC_EVENT_CONTENT_TYPE);
+    if (mosquitto_broker_publish(client_id, topic, (int)event->len, event->payload, qos, false,
+                                 properties) == MOSQ_ERR_SUCCESS)
+        return true;
+    mosquitto_property_free_all(&properties);
+    mosquitto_free(event->payload);
+    return false;
+}
+
+bool event_publish(const plugin_t *plugin, const event_t *event, const stamped_t *stamped)
+{
+    return publish(&plugin->config, NULL, event->topic, stamped, event->qos);
+}
+
+bool event_send(const plugin_t *plugin, const char *client_id, const char *topic,
+                const char *payload, size_t len)
+{
+    const stamped_t copy = {.payload = mosquitto_malloc(len + 1), .len = len};
+
+    if (!copy.payload)
+        return false;
+    memcpy(copy.payload, payload, len);
+    copy.payload[len] = '\0';
+    return publish(&plugin->config, client_id, topic, &copy, 0);
+}
