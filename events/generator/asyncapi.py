@@ -90,8 +90,9 @@ def envelope():
             "time": {"type": "string", "format": "date-time"},
             "datacontenttype": {"const": "application/json"},
             "organizationid": {"description": "The topic's organization.", "type": "string", "minLength": 1},
-            "epoch": {"description": "Reserved for the broker, which does not set it yet.", "type": "string"},
-            "sequence": {"description": "Reserved for the broker, which does not set it yet.", "type": "string",
+            "epoch": {"description": "Set by the broker; another one when the numbering begins anew.", "type": "string",
+                      "pattern": "^[0-9a-f]{16}$"},
+            "sequence": {"description": "Set by the broker: contiguous per organization, from 1 in each epoch.", "type": "string",
                          "pattern": "^[0-9]{20}$"},
         },
     }

@@ -21,10 +21,39 @@ ENVELOPE = """A published event has these attributes; MQTT 5 publishes carry the
 | `dataschema` | below, with the data; may be absent |
 | `organizationid` | the topic's organization, and in the data |
 | `data` | below |
-| `epoch`, `sequence` | reserved: the broker is to set them, and does not yet; a sender's mean nothing |
+| `epoch`, `sequence` | the event's number, [set by the broker](#numbers-and-replay): a sender's own are taken out |
 
 Other extension attributes may be there: names of lower-case letters and digits, values that are texts, integers of 32
 bits or booleans.
+"""
+
+NUMBERS = """## Numbers and replay
+
+The broker gives each event that it accepts two more attributes, once, before anybody receives it:
+
+```json
+{"sequence":"00000000000000000042","epoch":"5d0f3c2a9b7e1846","specversion":"1.0"}
+```
+
+`sequence` counts an organization's events, whatever their type: 20 decimal digits, from 1 on, without a gap. `epoch` (16
+hexadecimal digits that mean nothing else) is another one when the numbering begins anew: after a restart of the broker,
+and for an organization of whose events none was kept any more. The last events of each organization are kept in memory
+(`replay_events_per_org`, and `replay_max_bytes` for all of them), and a client asks for what it missed with the commands
+`position` and `replay` of [control.md](control.md#replay).
+
+A client that shall see each event once, in order, whatever happens to its connection:
+
+1. remembers `epoch` and `sequence` of the last event that it passed on; one that begins asks for `position` instead, once
+   it has subscribed to `org/{organizationId}/invoices/#`;
+2. passes on the event with the next number, leaves out lower ones, and lays aside higher ones;
+3. when a higher one came, and after each reconnect (once it has subscribed), asks for `replay` from the last number on,
+   and treats what comes of it like any other event;
+4. when the answer is `recovered: false`, or an event has another epoch, does not know what it missed: it loads everything
+   anew and goes on from the position in the answer.
+
+That a number is missing for a moment is normal: an event with QoS 2 has its number before it is released, and a Will's is
+sent a moment after events that came meanwhile. A subscription to some types or one entity alone sees numbers with gaps.
+With `stamp_sequence false` there are no numbers, no `position` and no `replay`.
 """
 
 CHECKED = """## What the broker checks
@@ -84,4 +113,4 @@ def write_events(catalogue):
              + kebab(catalogue.data[0].entity.name) + "`).\n",
              "## The envelope\n\n" + ENVELOPE]
     parts += [data_section(catalogue, data) for data in catalogue.data]
-    return "\n".join(parts + [CHECKED])
+    return "\n".join([*parts, NUMBERS, CHECKED])
