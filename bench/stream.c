@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 
-/* What the plugin costs a broker: two brokers that differ in it alone, with its defaults (events are
- * checked, numbered and kept), take short turns. Printed are medians of the rounds, and of
- * the ratios and differences of rounds that followed each other, by the clock and by the broker's processor
- * time; the latter says more where others use the machine.
+/* What the plugin costs a broker: two brokers that differ in it alone, with its defaults (events are checked,
+ * numbered and kept), take short turns. Printed are medians of the rounds, and of the ratios and differences
+ * in each round, by the clock and by the broker's processor time. Where others use the machine the latter
+ * says more, so it is what --check looks at: a broker that has all it can do is as fast as that lets it be.
  *
  * A numbered event is longer than what was published. So that the same bytes are delivered, the broker
- * without the plugin is also given events that are as long beforehand; that is the comparison that --check
- * is about. */
+ * without the plugin is given events that are as long beforehand. */
 
 #include <getopt.h>
 #include <stdio.h>
@@ -30,7 +29,8 @@
 
 /* What --check wants. */
 #define DELIVERIES_RATIO_MIN 0.97
-#define PUBLISH_CPU_MAX_US 25.0
+/* 15, and what rounds on a busy machine differ by. */
+#define PUBLISH_CPU_MAX_US 20.0
 
 static const char help[] =
     "Usage: stream [OPTION]...\n"
@@ -196,22 +196,22 @@ static double print_publishes(const trial_t *trial)
     return cpu_us.median;
 }
 
-/* Gives how many deliveries there are for one of the broker without the plugin. */
+/* Gives how many deliveries a second of processor time are for one of the broker without the plugin. */
 static double print_deliveries(const trial_t *trial)
 {
     const subject_t *ours = &trial->subjects[0];
     const subject_t *bare = &trial->subjects[1];
-    spread_t wall = ratios(bare->wall_ns, ours->wall_ns, trial->rounds);
+    spread_t cpu = ratios(bare->cpu_ns, ours->cpu_ns, trial->rounds);
 
     (void)printf(
         "\n%zu events to %zu subscribers of one organization, QoS 0; without the plugin "
         "they have %zu bytes\n",
         trial->events, ours->side->subscriber_count, bare->payload_len);
     print_subjects(trial, "deliveries", (double)ours->side->subscriber_count);
-    print_spread("deliveries/s, with / without", wall, "");
-    print_spread("deliveries a second of CPU, with / without",
-                 ratios(bare->cpu_ns, ours->cpu_ns, trial->rounds), "");
-    return wall.median;
+    print_spread("deliveries/s, with / without",
+                 ratios(bare->wall_ns, ours->wall_ns, trial->rounds), "");
+    print_spread("deliveries a second of CPU, with / without", cpu, "");
+    return cpu.median;
 }
 
 /* --- Beginning --- */
@@ -347,7 +347,8 @@ static int verdict(double publish_cpu_us, double deliveries_ratio)
     bool good = publish_cpu_us <= PUBLISH_CPU_MAX_US && deliveries_ratio >= DELIVERIES_RATIO_MIN;
 
     (void)printf(
-        "\n%s: a publish costs %.1f us of CPU more (at most %.1f), deliveries are %.3f "
+        "\n%s: a publish costs %.1f us of CPU more (at most %.1f), a second of it delivers %.3f of "
+        "what it did "
         "(at least %.2f)\n",
         good ? "good" : "BAD", publish_cpu_us, PUBLISH_CPU_MAX_US, deliveries_ratio,
         DELIVERIES_RATIO_MIN);
