@@ -29,9 +29,10 @@ static char files[FILES_MAX][PATH_BYTES];
 static volatile sig_atomic_t file_count;
 static volatile pid_t pids[BROKERS_MAX];
 static volatile sig_atomic_t broker_count;
+static int ports[BROKERS_MAX];
 
 /* Only what a signal handler may call. */
-static void clean_up(void)
+void brokers_stop(void)
 {
     for (sig_atomic_t i = 0; i < broker_count; i++) {
         if (pids[i] > 0) {
@@ -40,8 +41,15 @@ static void clean_up(void)
             pids[i] = 0;
         }
     }
+    broker_count = 0;
     for (sig_atomic_t i = 0; i < file_count; i++)
         (void)unlink(files[i]);
+    file_count = 0;
+}
+
+static void clean_up(void)
+{
+    brokers_stop();
     if (has_folder)
         (void)rmdir(folder);
 }
@@ -180,7 +188,7 @@ static bool listens(int port)
     return connected;
 }
 
-int broker_start(const char *name, const char *mosquitto, const char *plugin)
+size_t broker_start(const char *name, const char *mosquitto, const char *plugin)
 {
     const struct timespec moment = {.tv_nsec = 5000000};
     const char *conf = path_of(name, ".conf");
@@ -198,6 +206,7 @@ int broker_start(const char *name, const char *mosquitto, const char *plugin)
     if (pid < 0)
         die("no process to be had: %s", strerror(errno));
     pids[broker_count] = pid;
+    ports[broker_count] = port;
     broker_count++;
     while (!listens(port)) {
         if (waitpid(pid, NULL, WNOHANG) != 0) {
@@ -208,7 +217,12 @@ int broker_start(const char *name, const char *mosquitto, const char *plugin)
             did_not_start(mosquitto, log);
         (void)nanosleep(&moment, NULL);
     }
-    return port;
+    return (size_t)broker_count - 1;
+}
+
+int broker_port(size_t number)
+{
+    return ports[number];
 }
 
 double broker_cpu_ns(size_t number)

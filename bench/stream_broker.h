@@ -16,12 +16,18 @@ __attribute__((format(printf, 1, 2))) _Noreturn void die(const char *format, ...
 /* Begin: the folder, and what takes it away again. */
 void brokers_prepare(void);
 
-/* Start one and wait until it listens; gives its port on the loopback.
+/* Start one of two and wait until it listens; gives its number.
  * name    of its files
  * plugin  NULL: it lets anybody in */
-int broker_start(const char *name, const char *mosquitto, const char *plugin);
+size_t broker_start(const char *name, const char *mosquitto, const char *plugin);
 
-/* The processor time that all threads of it have had, of the broker started first, second, … */
+/* Stop all that were started. */
+void brokers_stop(void);
+
+/* On the loopback. */
+int broker_port(size_t number);
+
+/* The processor time that all threads of it have had. */
 double broker_cpu_ns(size_t number);
 
 #endif

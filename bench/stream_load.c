@@ -126,12 +126,13 @@ static void open_client(const side_t *side, mqtt_client_t *client, const char *n
 {
     char *token = make_token(name, scope);
 
-    mqtt_open(client, side->port, name, token);
+    mqtt_open(client, broker_port(side->broker), name, token);
     free(token);
 }
 
-void side_open(side_t *side)
+void side_open(side_t *side, size_t broker)
 {
+    *side = (side_t){.broker = broker};
     open_client(side, &side->publisher, "backend", "invoices:publish");
     side->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (side->epoll_fd < 0)

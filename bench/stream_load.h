@@ -12,14 +12,13 @@
 /* A broker, and who is connected to it. */
 typedef struct side {
     size_t broker; /* its number */
-    int port;
     mqtt_client_t publisher;
     mqtt_client_t *subscribers;
     size_t subscriber_count;
     int epoll_fd;
 } side_t;
 
-void side_open(side_t *side);
+void side_open(side_t *side, size_t broker);
 void side_subscribe(side_t *side, size_t count);
 void side_close(side_t *side);
 
