@@ -162,7 +162,8 @@ typedef struct spread {
 static spread_t spread_of(double *values, size_t count)
 {
     bench_sort(values, count);
-    return (spread_t){values[count / 4], values[count / 2], values[count - 1 - count / 4]};
+    return (spread_t){values[count / 4], (values[(count - 1) / 2] + values[count / 2]) / 2,
+                      values[count - 1 - count / 4]};
 }
 
 static double median_of(const double *values, size_t count)
