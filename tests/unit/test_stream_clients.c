@@ -8,7 +8,7 @@
 #define RUNS 10000
 #define STEPS 80
 #define CLIENTS 3
-#define EVENTS_MAX (STEPS * 8)
+#define EVENTS_MAX ((size_t)STEPS * 8)
 #define QUEUE_MAX (EVENTS_MAX * 4)
 #define PAGE 3
 
