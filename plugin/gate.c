@@ -101,6 +101,14 @@ static oc_err_t identify(oc_gate_t *gate, const char *address, const oc_gate_tok
     return OC_OK;
 }
 
+/* What the broker's own bridges are called among its clients, unless local_clientid says otherwise. It does not
+ * tell plugins of them, and whoever connects with such an id ends the bridge; when that comes back Mosquitto 2.0
+ * has two clients of one id, and uses one of them after it freed it. */
+static bool is_bridge_id(const char *client_id)
+{
+    return strncmp(client_id, "local.", 6) == 0;
+}
+
 /* identity: NULL for a client of another authenticator */
 static oc_err_t check_client_id(const oc_gate_t *gate, const oc_gate_client_t *client,
                                 const oc_identity_t *identity, int64_t now_s, oc_diag_t *diag)
@@ -108,6 +116,8 @@ static oc_err_t check_client_id(const oc_gate_t *gate, const oc_gate_client_t *c
     if (identity && strlen(client->id) > OC_CLIENT_ID_MAX)
         return oc_fail(diag, OC_E_CLIENT_ID_NOT_BOUND, "the client id is longer than %d bytes",
                        OC_CLIENT_ID_MAX);
+    if (is_bridge_id(client->id))
+        return oc_fail(diag, OC_E_CLIENT_ID_IN_USE, "it is a bridge's");
     /* An id with a slash is somebody's: taking it would end their session, or keep them out. */
     if (identity && (!client->clean_start || strchr(client->id, '/')) &&
         !oc_identity_binds_client_id(identity, client->id))

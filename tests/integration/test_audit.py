@@ -160,6 +160,13 @@ def test_file_that_cannot_be_made_is_told_at_start(make_broker, secret_file, tmp
     assert "orgcast: plugin_opt_audit_log_file: " in log and "No such file" in log
 
 
+def test_what_takes_its_place_while_it_runs_is_told_once(broker, file):
+    file.rename(file.with_name("older"))
+    file.mkdir()
+    broker.reload()
+    broker.wait_log(r"(?m)^orgcast: audit_log_file '.*' is a directory; the old file stays$")
+
+
 def test_no_token_in_it(broker, file, tokens, join):
     good, bad = tokens.member(sub="ann"), tokens.member(exp=1)
     client = join(broker, name(), good, V5)
