@@ -210,6 +210,10 @@ oc_err_t oc_control_kick(oc_control_call_t *call, oc_diag_t *diag)
         (err = get_text(call, "subject", &selection.subject, diag)) ||
         (err = get_text(call, "organizationId", &selection.organization, diag)))
         return err;
+    if (!call->broker->has_ticks)
+        return oc_fail(diag, OC_E_REQUEST_INVALID,
+                       "a broker without ticks (Mosquitto 2.0 with per_listener_settings) ends no "
+                       "connections; revoke silences them");
     if (!selection.client_id + !selection.subject + !selection.organization != 2)
         return oc_fail(diag, OC_E_REQUEST_INVALID,
                        "kick needs one of clientId, subject and organizationId");
