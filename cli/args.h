@@ -21,7 +21,8 @@
     X(HELP, "help", NULL, "print this help and exit")                                              \
     X(JSON, "json", NULL, "print JSON, one object a line")                                         \
     X(HOST, "host", "HOST", "the broker's name or address (default 127.0.0.1)")                    \
-    X(PORT, "port", "PORT", "the broker's port (default 1883, or 8883 with TLS)")                  \
+    X(PORT, "port", "PORT",                                                                        \
+      "the broker's port for MQTT over TCP, not WebSocket\n(default 1883, or 8883 with TLS)")      \
     X(TLS_CA_FILE, "tls-ca-file", "FILE", "use TLS and trust the PEM certificates in FILE")        \
     X(TOKEN_FILE, "token-file", "FILE",                                                            \
       "the token; '-' is standard input (default: the\nenvironment variable ORGCAST_TOKEN)")       \

@@ -20,6 +20,7 @@ typedef struct cli_broker {
     const char *tls_ca_file; /* borrowed; NULL: no TLS */
     char *token;             /* owned; NULL: none was given, or --signing-key-file was */
     bool has_token;          /* a token goes to the broker */
+    bool signs;              /* it is signed with --signing-key-file */
 } cli_broker_t;
 
 /* Returns an exit code; unless it is CLI_DONE, everything has been said. The token is not read when
