@@ -170,8 +170,13 @@ export async function openPage(browser, url, options = {}) {
   return page;
 }
 
-export function waitForIndicator(page, state) {
-  return page.locator(`#indicator[data-state="${state}"]`).waitFor();
+/** A page whose script has ended shows nothing more: then the failure says what ended it. */
+export async function waitForIndicator(page, state) {
+  try {
+    await page.locator(`#indicator[data-state="${state}"]`).waitFor();
+  } catch (error) {
+    throw new Error([error.message, ...page.problems].join('\n'));
+  }
 }
 
 export function waitForInvoice(page, invoiceId, status) {

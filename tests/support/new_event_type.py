@@ -38,11 +38,10 @@ def copy_tree(tree):
             shutil.copy(source, target)
 
 
-def follow_contributing(tree):
+def follow_contributing(events):
     """The blocks of the section, in its order, put where it says: into events/, and nowhere else."""
     section = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split("## Adding an event type")[1]
     refunded, schema, kind, received = re.findall(r"```json\n(.*?)```", section.split("\n## ")[0], re.DOTALL)
-    events = tree / "events"
     (events / "payment.schema.json").write_text(schema, encoding="utf-8")
     index = json.loads((events / "catalogue.json").read_text(encoding="utf-8"))
     index["data"].update(json.loads(kind))
@@ -64,7 +63,7 @@ def main():
         sys.exit(__doc__)
     tree = Path(sys.argv[1]).resolve()
     copy_tree(tree)
-    follow_contributing(tree)
+    follow_contributing(tree / "events")
     generate(tree)
     build(tree, *sys.argv[2:])
 

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """Adds the event types of CONTRIBUTING.md to a copy of the tree, as that says, and builds it: the library, the broker's
-check and the command line know them. That they reach a browser is in tests/browser/new_event_type.test.mjs."""
+check and the command line know them. That they reach a browser is in tests/browser/new_event_in_page.test.mjs."""
 
 import sys
 import tempfile
@@ -33,7 +33,7 @@ class NewEventType(unittest.TestCase):
             copy_tree(tree)
             generate(tree, "--check")
 
-            follow_contributing(tree)
+            follow_contributing(tree / "events")
             self.assertCountEqual(changed(tree), ["events/catalogue.json", "events/payment.schema.json"])
             stale = generate(tree, "--check", status=1)
             for name in ("common/event_catalogue.c", "include/orgcast/event.h", "include/orgcast/emit.h",
