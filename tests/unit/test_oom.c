@@ -25,6 +25,7 @@
 #include "revocations.h"
 #include "scratch.h"
 #include "session.h"
+#include "stream.h"
 #include "test_jwks.h"
 #include "token_cache.h"
 #include "unit.h"
@@ -172,6 +173,101 @@ static void body_event(bool failing)
     WANT(err == (failing ? OC_E_NOMEM : OC_OK));
     WANT(diag.code == err);
 }
+
+/* --- Numbering --- */
+
+static oc_stream_t *stream;
+
+static const oc_stamp_memory_t heap = {malloc, free};
+
+static oc_err_t append_event(const char *org)
+{
+    const oc_stream_event_t event = {
+        {org, strlen(org)}, "org/acme/invoices/paid/inv-1", "{}", 2, false};
+    char *payload = NULL;
+    size_t len = 0;
+    oc_err_t err = oc_stream_append(stream, &event, &heap, &payload, &len);
+
+    free(payload);
+    return err;
+}
+
+static uint64_t last_number(const char *org)
+{
+    return oc_stream_position(stream, (oc_slice_t){org, strlen(org)}).sequence;
+}
+
+static bool count_given(void *context, const char *topic, const char *payload, size_t len)
+{
+    (void)topic;
+    (void)payload;
+    (void)len;
+    ++*(size_t *)context;
+    return true;
+}
+
+/* How many of an organization's events are kept, from the first on. */
+static size_t held(const char *org)
+{
+    oc_stream_gap_t gap = {.org = {org, strlen(org)}, .most = 1000, .max_bytes = SIZE_MAX};
+    oc_stream_part_t part = {0};
+    size_t count = 0;
+
+    gap.epoch = oc_stream_position(stream, gap.org).epoch;
+    if (oc_stream_replay(stream, &gap, count_given, &count, &part) != OC_OK || !part.recovered)
+        return 0;
+    return count;
+}
+
+static void body_new_stream(bool failing)
+{
+    oc_stream_t *one = oc_stream_new();
+
+    WANT((one == NULL) == failing);
+    oc_stream_free(one);
+}
+
+/* Either it has the next number and is kept, or nothing has changed. */
+static void check_append(bool failing, const char *org)
+{
+    bool armed = oom_memory.armed;
+    uint64_t before;
+    oc_err_t err;
+
+    oom_memory.armed = false;
+    stream = oc_stream_new();
+    WANT(stream);
+    oc_stream_keep(stream, 1000, 1000000);
+    /* As many as fit before there must be room for more. */
+    for (int i = 0; i < 4; i++)
+        WANT(append_event("acme") == OC_OK);
+    before = last_number(org);
+    oom_memory.armed = armed;
+    err = append_event(org);
+    WANT(err == OC_OK || (failing && err == OC_E_NOMEM));
+    WANT(last_number(org) == before + (err == OC_OK));
+    WANT(held(org) == last_number(org));
+    WANT(held("acme") >= 4);
+    oc_stream_free(stream);
+}
+
+static void body_append(bool failing)
+{
+    check_append(failing, "acme");
+}
+
+static void body_append_first(bool failing)
+{
+    check_append(failing, "globex");
+}
+
+START_TEST(numbering)
+{
+    oom_each_allocation("oc_stream_new", body_new_stream);
+    oom_each_allocation("oc_stream_append", body_append);
+    oom_each_allocation("oc_stream_append, the first", body_append_first);
+}
+END_TEST
 
 START_TEST(checking_events)
 {
@@ -386,7 +482,7 @@ START_TEST(limits_without_memory)
     WANT(oc_limits_publish(limits, &rules, "acme", 4, 0, &diag) == OC_E_NOMEM);
     WANT(diag.code == OC_E_NOMEM);
     WANT(oc_limits_publish(limits, &unlimited, "acme", 4, 0, NULL) == OC_OK);
-    oc_limits_refused(limits, "acme", 4, 0);
+    oc_limits_refused(limits, "acme", 4);
     oc_limits_leave(limits, first);
     oc_limits_tick(limits, 1);
     oom_disarm();
@@ -1035,6 +1131,7 @@ int main(void)
     tcase_add_loop_test(tcase, verifying, 0, (int)COUNT(signers));
     tcase_add_test(tcase, parsing);
     tcase_add_test(tcase, checking_events);
+    tcase_add_test(tcase, numbering);
     tcase_add_test(tcase, identifying);
     tcase_add_test(tcase, new_sessions);
     tcase_add_test(tcase, binding);
