@@ -22,4 +22,10 @@ typedef struct bench_subject {
 /* Run all subjects `rounds` times in turn (after one round that does not count). */
 void bench_run(bench_subject_t *subjects, size_t count, size_t rounds);
 
+/* Of a clock that only goes forward. */
+double bench_now_ns(void);
+
+/* Put them into their order: the middle one is the median. */
+void bench_sort(double *values, size_t count);
+
 #endif
