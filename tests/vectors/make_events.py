@@ -334,8 +334,8 @@ data("notificationId", "data of another notification", "n-5", "notification")
 data("invoiceId", "a notification's invoice with a slash", "inv/17", "notification")
 data("invoiceId", "a notification's invoice that is empty", "", "notification")
 for name, space in (("space", " "), ("no-break space", "\u00a0"), ("line separator", "\u2028"),
-                    ("ideographic space", "\u3000"), ("Ogham space mark", "\u1680"), ("line end", "\n"), ("next line", "\u0085"),
-                    ("noncharacter", "\ufffe"), ("plus", "+"), ("hash", "#")):
+                    ("ideographic space", "\u3000"), ("Ogham space mark", "\u1680"), ("line end", "\n"),
+                    ("next line", "\u0085"), ("noncharacter", "\ufffe"), ("plus", "+"), ("hash", "#")):
     data("invoiceId", f"a notification's invoice with a {name}", f"a{space}b", "notification")
 data("invoiceId", "a notification's invoice of 129 bytes", "é" * 64 + "a", "notification")
 for organization in ("$acme", "ac+me", "ac me", "é" * 65, ""):
