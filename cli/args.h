@@ -33,6 +33,8 @@
     CLI_EVENT_OPTIONS(X)                                                                           \
     X(EVENT, "event", "EVENT", "only this kind, for example paid (may be given more than once)")   \
     X(COUNT, "count", "N", "exit after N events")                                                  \
+    X(SINCE, "since", "[EPOCH:]SEQUENCE",                                                          \
+      "begin with what the broker still has behind that number")                                   \
     X(KEY_FILE, "key-file", "FILE", "HMAC secret or PEM private key to sign with")                 \
     X(SIGNING_KEY_FILE, "signing-key-file", "FILE",                                                \
       "instead of a token: sign short-lived ones with the HMAC\nsecret or PEM private key in "     \

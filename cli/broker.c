@@ -5,6 +5,7 @@
 #include <mosquitto.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "token.h"
 
@@ -27,6 +28,22 @@ int cli_broker_init(const cli_args_t *args, cli_broker_t *broker)
         broker->has_token = broker->token != NULL;
         return code;
     }
+    return CLI_DONE;
+}
+
+int cli_broker_renew_token(const cli_args_t *args, cli_broker_t *broker)
+{
+    const char *path = cli_args_get(args, CLI_OPT_TOKEN_FILE);
+    char *token = NULL;
+    int code;
+
+    if (!path || strcmp(path, "-") == 0)
+        return CLI_DONE;
+    code = cli_token_read(args, &token);
+    if (code != CLI_DONE)
+        return code;
+    free(broker->token);
+    broker->token = token;
     return CLI_DONE;
 }
 
