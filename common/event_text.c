@@ -115,19 +115,41 @@ static bool uri_characters(const char *text)
     return true;
 }
 
-/* Brackets are for an IP literal as the host alone. */
-static bool uri_brackets(const char *text, size_t scheme)
+/* An IP literal's end, or NULL. What is in the brackets is not looked into. */
+static const char *skip_literal(const char *host)
 {
-    const char *hierarchy = scheme ? text + scheme + 1 : text;
-    const char *open = strchr(text, '[');
-    const char *close = strchr(text, ']');
+    size_t len = strspn(host + 1, LETTERS DIGITS "-._~!$&'()*+,;=:");
 
-    if (!open && !close)
-        return true;
-    if (!open || !close || strchr(open + 1, '[') || strchr(close + 1, ']') || open > close)
+    return len > 0 && host[1 + len] == ']' ? host + len + 2 : NULL;
+}
+
+/* RFC 3986 §3.2, behind the slashes: at most one @, and behind it a host and perhaps a port of digits. Sets
+ * *text to the end. */
+static bool skip_authority(const char **text)
+{
+    const char *end = *text + strcspn(*text, "/?#");
+    const char *at = memchr(*text, '@', (size_t)(end - *text));
+    const char *host = at ? at + 1 : *text;
+    const char *host_end = *host == '[' ? skip_literal(host) : host + strcspn(host, ":@[]/?#");
+
+    if (!host_end || (at && strcspn(*text, "[]") < (size_t)(at - *text)))
         return false;
-    return strncmp(hierarchy, "//", 2) == 0 &&
-           hierarchy + 2 + strcspn(hierarchy + 2, "/?#") > close;
+    if (*host_end == ':')
+        host_end += 1 + count_digits(host_end + 1);
+    *text = end;
+    return host_end == end;
+}
+
+/* Brackets are for an IP literal as the host alone. */
+static bool uri_hierarchy(const char *text, size_t scheme)
+{
+    text += scheme ? scheme + 1 : 0;
+    if (strncmp(text, "//", 2) == 0) {
+        text += 2;
+        if (!skip_authority(&text))
+            return false;
+    }
+    return !strpbrk(text, "[]");
 }
 
 const char *oc_event_uri_reference_fault(const char *text)
@@ -137,7 +159,7 @@ const char *oc_event_uri_reference_fault(const char *text)
     if (text[0] == '\0')
         return "must not be empty";
     /* Without a scheme, a colon in the first segment would make one of what is before it (§4.2). */
-    if (!uri_characters(text) || !uri_brackets(text, scheme) ||
+    if (!uri_characters(text) || !uri_hierarchy(text, scheme) ||
         (scheme == 0 && text[strcspn(text, ":/?#")] == ':'))
         return "must be a URI-reference (RFC 3986)";
     return NULL;
@@ -184,14 +206,14 @@ static bool matches(const oc_event_pattern_t *pattern, const char *text, size_t 
 
 const char *oc_event_text_fault(const oc_event_field_t *field, const char *text, size_t len)
 {
+    if (field->max_bytes != 0 && len > field->max_bytes)
+        return "is too long";
     if (field->format == OC_EVENT_FORMAT_ORGANIZATION_ID)
         return oc_org_id_fault(text, len);
     if (field->format == OC_EVENT_FORMAT_ENTITY_ID)
         return oc_id_fault(text, len);
     if (field->format == OC_EVENT_FORMAT_DATE_TIME)
         return oc_event_time_fault(text);
-    if (field->max_bytes != 0 && len > field->max_bytes)
-        return "is too long";
     if (field->pattern)
         return matches(field->pattern, text, len) ? NULL : field->pattern->fault;
     if (len == 0)

@@ -88,48 +88,101 @@ export interface EventPayloads {
 }
 export type EventType = keyof EventPayloads;
 
-/** What a decoder has to check of one member. A text has a pattern, is a time, or is any text that is not empty. */
-export type FieldRule = { readonly name: string; readonly required: boolean } & (
-  | { readonly kind: 'text'; readonly pattern?: RegExp; readonly time?: true; readonly mayBeEmpty?: true }
+/** Formats of texts; events/README.md says what they are. */
+export type TextFormat =
+  | 'date-time'
+  | 'orgcast-entity-id'
+  | 'orgcast-line'
+  | 'orgcast-organization-id'
+  | 'orgcast-text';
+
+/** What a decoder has to check of one member. `only` are the types that may carry it, where not all may. */
+export type FieldRule = {
+  readonly name: string;
+  readonly required: boolean;
+  readonly only?: readonly EventType[];
+} & (
+  | { readonly kind: 'text'; readonly maxBytes?: number; readonly format: TextFormat; readonly mayBeEmpty?: true }
+  | { readonly kind: 'text'; readonly maxBytes?: number; readonly pattern: RegExp; readonly fault: string }
   | { readonly kind: 'enum'; readonly values: readonly string[] }
-  | { readonly kind: 'object'; readonly fields: readonly FieldRule[] }
+  | { readonly kind: 'object'; readonly object: ObjectRule }
 );
 
-const INVOICE_PREVIOUS_FIELDS: readonly FieldRule[] = [
-  { name: 'invoiceNumber', required: false, kind: 'text' },
-  { name: 'amount', required: false, kind: 'text', pattern: new RegExp('^-?[0-9]{1,18}(\\.[0-9]{1,6})?$') },
-  { name: 'currency', required: false, kind: 'text', pattern: new RegExp('^[A-Z]{3}$') },
-  { name: 'status', required: false, kind: 'enum', values: INVOICE_STATUSES },
-];
+/** `open`: other members are allowed. */
+export interface ObjectRule {
+  readonly open: boolean;
+  readonly fields: readonly FieldRule[];
+}
 
-const INVOICE_FIELDS: readonly FieldRule[] = [
-  { name: 'organizationId', required: true, kind: 'text' },
-  { name: 'invoiceId', required: true, kind: 'text' },
-  { name: 'invoiceNumber', required: true, kind: 'text' },
-  { name: 'amount', required: true, kind: 'text', pattern: new RegExp('^-?[0-9]{1,18}(\\.[0-9]{1,6})?$') },
-  { name: 'currency', required: true, kind: 'text', pattern: new RegExp('^[A-Z]{3}$') },
-  { name: 'status', required: true, kind: 'enum', values: INVOICE_STATUSES },
-  { name: 'timestamp', required: true, kind: 'text', time: true },
-  { name: 'previous', required: false, kind: 'object', fields: INVOICE_PREVIOUS_FIELDS },
-];
+/** What the types of one kind carry. `entity` is the member that the topic's last level repeats. */
+export interface DataRule {
+  readonly schema: string;
+  readonly entity: string;
+  readonly object: ObjectRule;
+}
 
-const NOTIFICATION_FIELDS: readonly FieldRule[] = [
-  { name: 'organizationId', required: true, kind: 'text' },
-  { name: 'notificationId', required: true, kind: 'text' },
-  { name: 'title', required: true, kind: 'text' },
-  { name: 'message', required: true, kind: 'text' },
-  { name: 'type', required: true, kind: 'enum', values: NOTIFICATION_TYPES },
-  { name: 'invoiceId', required: false, kind: 'text' },
-  { name: 'timestamp', required: true, kind: 'text', time: true },
-];
+/** `word` is the topic's last level but one. */
+export interface TypeRule {
+  readonly word: string;
+  readonly data: DataRule;
+}
 
-export const FIELDS: Readonly<Record<EventType, readonly FieldRule[]>> = {
-  'invoice.created': INVOICE_FIELDS,
-  'invoice.updated': INVOICE_FIELDS,
-  'invoice.sent': INVOICE_FIELDS,
-  'invoice.paid': INVOICE_FIELDS,
-  'invoice.overdue': INVOICE_FIELDS,
-  'invoice.cancelled': INVOICE_FIELDS,
-  'invoice.deleted': INVOICE_FIELDS,
-  'notification.created': NOTIFICATION_FIELDS,
+const INVOICE_PREVIOUS_OBJECT: ObjectRule = {
+  open: false,
+  fields: [
+    { name: 'invoiceNumber', required: false, kind: 'text', maxBytes: 128, format: 'orgcast-line' },
+    { name: 'amount', required: false, kind: 'text', pattern: new RegExp('^-?[0-9]{1,18}(\\.[0-9]{1,6})?$'), fault: 'must be a decimal number: up to 18 digits, up to 6 after the point' },
+    { name: 'currency', required: false, kind: 'text', pattern: new RegExp('^[A-Z]{3}$'), fault: 'must be three upper-case letters (ISO 4217)' },
+    { name: 'status', required: false, kind: 'enum', values: INVOICE_STATUSES },
+  ],
+};
+
+const INVOICE_OBJECT: ObjectRule = {
+  open: false,
+  fields: [
+    { name: 'organizationId', required: true, kind: 'text', maxBytes: 128, format: 'orgcast-organization-id' },
+    { name: 'invoiceId', required: true, kind: 'text', maxBytes: 128, format: 'orgcast-entity-id' },
+    { name: 'invoiceNumber', required: true, kind: 'text', maxBytes: 128, format: 'orgcast-line' },
+    { name: 'amount', required: true, kind: 'text', pattern: new RegExp('^-?[0-9]{1,18}(\\.[0-9]{1,6})?$'), fault: 'must be a decimal number: up to 18 digits, up to 6 after the point' },
+    { name: 'currency', required: true, kind: 'text', pattern: new RegExp('^[A-Z]{3}$'), fault: 'must be three upper-case letters (ISO 4217)' },
+    { name: 'status', required: true, kind: 'enum', values: INVOICE_STATUSES },
+    { name: 'timestamp', required: true, kind: 'text', format: 'date-time' },
+    { name: 'previous', required: false, only: ['invoice.updated'], kind: 'object', object: INVOICE_PREVIOUS_OBJECT },
+  ],
+};
+
+const INVOICE_DATA: DataRule = {
+  schema: 'urn:orgcast:invoice:1',
+  entity: 'invoiceId',
+  object: INVOICE_OBJECT,
+};
+
+const NOTIFICATION_OBJECT: ObjectRule = {
+  open: false,
+  fields: [
+    { name: 'organizationId', required: true, kind: 'text', maxBytes: 128, format: 'orgcast-organization-id' },
+    { name: 'notificationId', required: true, kind: 'text', maxBytes: 128, format: 'orgcast-entity-id' },
+    { name: 'title', required: true, kind: 'text', maxBytes: 256, format: 'orgcast-line' },
+    { name: 'message', required: true, kind: 'text', maxBytes: 4096, format: 'orgcast-text' },
+    { name: 'type', required: true, kind: 'enum', values: NOTIFICATION_TYPES },
+    { name: 'invoiceId', required: false, kind: 'text', maxBytes: 128, format: 'orgcast-entity-id' },
+    { name: 'timestamp', required: true, kind: 'text', format: 'date-time' },
+  ],
+};
+
+const NOTIFICATION_DATA: DataRule = {
+  schema: 'urn:orgcast:notification:1',
+  entity: 'notificationId',
+  object: NOTIFICATION_OBJECT,
+};
+
+export const TYPE_RULES: Readonly<Record<EventType, TypeRule>> = {
+  'invoice.created': { word: 'created', data: INVOICE_DATA },
+  'invoice.updated': { word: 'updated', data: INVOICE_DATA },
+  'invoice.sent': { word: 'sent', data: INVOICE_DATA },
+  'invoice.paid': { word: 'paid', data: INVOICE_DATA },
+  'invoice.overdue': { word: 'overdue', data: INVOICE_DATA },
+  'invoice.cancelled': { word: 'cancelled', data: INVOICE_DATA },
+  'invoice.deleted': { word: 'deleted', data: INVOICE_DATA },
+  'notification.created': { word: 'notification', data: NOTIFICATION_DATA },
 };

@@ -11,7 +11,7 @@ export interface ConnectionOptions {
   readonly organizationId: string;
   readonly token: string;
   readonly onStatus: (status: Status) => void;
-  readonly onMessage: (payload: Uint8Array) => void;
+  readonly onMessage: (payload: Uint8Array, topic: string) => void;
 }
 
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -73,10 +73,10 @@ export function openConnection(options: ConnectionOptions): void {
     client.on('connect', () => subscribe(client));
     client.on('error', (error) => (REFUSALS.includes(codeOf(error)) ? refused() : lost()));
     client.on('close', lost);
-    client.on('message', (_topic, payload) => {
+    client.on('message', (messageTopic, payload) => {
       if (over) return;
       try {
-        options.onMessage(payload);
+        options.onMessage(payload, messageTopic);
       } catch (error) {
         // Out of here it would stop the client without a sign.
         console.error('An event could not be shown', error);

@@ -120,8 +120,8 @@ function start(): void {
       }
       wasOffline = status === 'reconnecting' || (status !== 'connected' && wasOffline);
     },
-    onMessage(payload) {
-      const decoded = decodeEvent(payload, organizationId);
+    onMessage(payload, topic) {
+      const decoded = decodeEvent(payload, topic, organizationId);
       if (!decoded.ok) {
         console.warn(`An event was left out: ${decoded.reason}`);
       } else if (isNew(decoded.event.id)) {

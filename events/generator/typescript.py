@@ -3,6 +3,7 @@
 
 import json
 
+from .catalogue import FORMATS
 from .text import MARK, limits
 
 
@@ -60,31 +61,80 @@ def event_constants(catalogue):
     return parts
 
 
-RULE_TYPES = """/** What a decoder has to check of one member. A text has a pattern, is a time, or is any text that is not empty. */
-export type FieldRule = { readonly name: string; readonly required: boolean } & (
-  | { readonly kind: 'text'; readonly pattern?: RegExp; readonly time?: true; readonly mayBeEmpty?: true }
-  | { readonly kind: 'enum'; readonly values: readonly string[] }
-  | { readonly kind: 'object'; readonly fields: readonly FieldRule[] }
+RULE_TYPES = """/** Formats of texts; events/README.md says what they are. */
+export type TextFormat =
+{formats};
+
+/** What a decoder has to check of one member. `only` are the types that may carry it, where not all may. */
+export type FieldRule = {{
+  readonly name: string;
+  readonly required: boolean;
+  readonly only?: readonly EventType[];
+}} & (
+  | {{ readonly kind: 'text'; readonly maxBytes?: number; readonly format: TextFormat; readonly mayBeEmpty?: true }}
+  | {{ readonly kind: 'text'; readonly maxBytes?: number; readonly pattern: RegExp; readonly fault: string }}
+  | {{ readonly kind: 'enum'; readonly values: readonly string[] }}
+  | {{ readonly kind: 'object'; readonly object: ObjectRule }}
 );
+
+/** `open`: other members are allowed. */
+export interface ObjectRule {{
+  readonly open: boolean;
+  readonly fields: readonly FieldRule[];
+}}
+
+/** What the types of one kind carry. `entity` is the member that the topic's last level repeats. */
+export interface DataRule {{
+  readonly schema: string;
+  readonly entity: string;
+  readonly object: ObjectRule;
+}}
+
+/** `word` is the topic's last level but one. */
+export interface TypeRule {{
+  readonly word: string;
+  readonly data: DataRule;
+}}
 """
 
 
+def rule_types():
+    return RULE_TYPES.format(formats="\n".join(f"  | {quoted(name)}" for name in sorted(FORMATS)))
+
+
 def rule(field):
-    head = f"name: {quoted(field.name)}, required: {json.dumps(field.required)}, kind: '{field.kind}'"
-    if field.enum:
-        return f"{{ {head}, values: {plural(field.enum.name).upper()} }}"
-    if field.object:
-        return f"{{ {head}, fields: {field.object.name.upper()}_FIELDS }}"
+    members = [f"name: {quoted(field.name)}", f"required: {json.dumps(field.required)}"]
+    if field.only:
+        members.append(f"only: [{', '.join(quoted(name) for name in field.only)}]")
+    members.append(f"kind: '{field.kind}'")
+    if field.max_bytes:
+        members.append(f"maxBytes: {field.max_bytes}")
+    if field.format:
+        members.append(f"format: {quoted(field.format)}")
+    if field.may_be_empty:
+        members.append("mayBeEmpty: true")
     if field.pattern:
-        return f"{{ {head}, pattern: new RegExp({quoted(field.pattern)}) }}"
-    if field.format == "date-time":
-        return f"{{ {head}, time: true }}"
-    return f"{{ {head}{', mayBeEmpty: true' if field.may_be_empty else ''} }}"
+        members += [f"pattern: new RegExp({quoted(field.pattern)})", f"fault: {quoted(field.fault)}"]
+    if field.enum:
+        members.append(f"values: {plural(field.enum.name).upper()}")
+    if field.object:
+        members.append(f"object: {field.object.name.upper()}_OBJECT")
+    return f"{{ {', '.join(members)} }}"
 
 
-def rules(one):
-    rows = "".join(f"  {rule(field)},\n" for field in one.fields)
-    return f"const {one.name.upper()}_FIELDS: readonly FieldRule[] = [\n{rows}];\n"
+def object_rule(one):
+    rows = "".join(f"    {rule(field)},\n" for field in one.fields)
+    return (f"const {one.name.upper()}_OBJECT: ObjectRule = {{\n  open: {json.dumps(one.is_open)},\n"
+            f"  fields: [\n{rows}  ],\n}};\n")
+
+
+def data_rule(data):
+    return (f"const {data.name.upper()}_DATA: DataRule = {{\n  schema: {quoted(data.urn)},\n"
+            f"  entity: {quoted(data.entity.name)},\n  object: {data.name.upper()}_OBJECT,\n}};\n")
+
+
+def type_row(one):
+    return f"  {quoted(one.name)}: {{ word: {quoted(one.word)}, data: {one.data.name.upper()}_DATA }},\n"
 
 
 def write(catalogue):
@@ -94,9 +144,9 @@ def write(catalogue):
     rows = "".join(f"  readonly {quoted(one.name)}: {object_name(one.data, one.data.body)};\n" for one in catalogue.types)
     parts.append(f"/** The data that each type of event carries. */\nexport interface EventPayloads {{\n{rows}}}\n"
                  "export type EventType = keyof EventPayloads;\n")
-    parts.append(RULE_TYPES)
+    parts.append(rule_types())
     for data in catalogue.data:
-        parts += [rules(one) for one in data.objects()]
-    rows = "".join(f"  {quoted(one.name)}: {one.data.name.upper()}_FIELDS,\n" for one in catalogue.types)
-    parts.append(f"export const FIELDS: Readonly<Record<EventType, readonly FieldRule[]>> = {{\n{rows}}};\n")
+        parts += [object_rule(one) for one in data.objects()] + [data_rule(data)]
+    rows = "".join(type_row(one) for one in catalogue.types)
+    parts.append(f"export const TYPE_RULES: Readonly<Record<EventType, TypeRule>> = {{\n{rows}}};\n")
     return f"// SPDX-License-Identifier: MIT\n// {MARK}\n\n" + "\n".join(parts)

@@ -1,62 +1,84 @@
 // SPDX-License-Identifier: MIT
 // What the page makes of bytes from the network, without a browser.
 import assert from 'node:assert/strict';
-import { createRequire } from 'node:module';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
+import { loadSource } from './bundle.mjs';
 
-const source = (name) => fileURLToPath(new URL(`../../demo/src/${name}.ts`, import.meta.url));
-const { buildSync } = createRequire(new URL('../../demo/package.json', import.meta.url))('esbuild');
+const { decodeEvent } = await loadSource('events');
+const { formatAmount } = await loadSource('view');
+const { vectors } = JSON.parse(readFileSync(new URL('../vectors/events.json', import.meta.url), 'utf8'));
 
-async function load(name) {
-  const { outputFiles } = buildSync({ entryPoints: [source(name)], bundle: true, format: 'esm', write: false });
-  return import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString('base64')}`);
+const bytesOf = ({ payload, payload_b64url: base64 }) =>
+  Uint8Array.from(payload === undefined ? Buffer.from(base64, 'base64url') : Buffer.from(payload));
+const decode = (vector, payload = bytesOf(vector)) => decodeEvent(payload, vector.topic, vector.organization);
+
+// --- The vectors: what the broker's check says of each, the page says too ---
+
+function checkValid(vector, decoded) {
+  const { id, type, data } = JSON.parse(vector.payload);
+  const { organizationId, ...fields } = data;
+  assert.equal(decoded.ok, true, decoded.reason);
+  assert.deepEqual([decoded.event.id, decoded.event.type, decoded.event.data], [id, type, fields]);
+  assert.equal(organizationId, vector.organization);
 }
 
-const { decodeEvent } = await load('events');
-const { formatAmount } = await load('view');
+function checkInvalid(vector, decoded) {
+  assert.equal(decoded.ok, false, 'it was taken');
+  assert.ok(decoded.reason.startsWith(`${vector.field} `), `not about ${vector.field}: ${decoded.reason}`);
+}
 
-const data = {
-  organizationId: 'acme',
-  invoiceId: 'inv-17',
-  invoiceNumber: '2026-0017',
-  amount: '99999999999999.99',
-  currency: 'EUR',
-  status: 'PAID',
-  timestamp: '2026-11-24T10:00:00.123Z',
-};
-const event = { specversion: '1.0', id: 'e-1', source: '/billing', type: 'invoice.paid', data };
-const decode = (value, organizationId = 'acme') =>
-  decodeEvent(value instanceof Uint8Array ? value : new TextEncoder().encode(JSON.stringify(value)), organizationId);
+for (const vector of vectors) {
+  test(`${vector.catalogue}: ${JSON.stringify(vector.name)}`, () => {
+    (vector.catalogue === 'valid' ? checkValid : checkInvalid)(vector, decode(vector));
+  });
+}
 
-test('a valid event comes out with its fields', () => {
-  const { organizationId, ...fields } = data;
-  assert.deepEqual(decode(event), { ok: true, event: { id: 'e-1', type: 'invoice.paid', data: fields } });
-  assert.equal(organizationId, 'acme');
+test('the vectors are many, of both kinds', () => {
+  const valid = vectors.filter(({ catalogue }) => catalogue === 'valid').length;
+  assert.ok(valid >= 80 && vectors.length - valid >= 380, `${valid} of ${vectors.length} are valid`);
 });
 
-const bad = {
-  'no JSON': new TextEncoder().encode('{"a":'),
-  'no UTF-8': Uint8Array.of(0x7b, 0xff, 0x7d),
-  'an array': [event],
-  'null': null,
-  'another CloudEvents version': { ...event, specversion: '0.3' },
-  'no id': { ...event, id: undefined },
-  'an unknown type': { ...event, type: 'invoice.shredded' },
-  'a type from the prototype': { ...event, type: 'constructor' },
-  'no data': { ...event, data: undefined },
-  "another organization's data": { ...event, data: { ...data, organizationId: 'globex' } },
-  'an amount that is a number': { ...event, data: { ...data, amount: 10 } },
-  'an amount that is no decimal': { ...event, data: { ...data, amount: '1e9' } },
-  'an unknown status': { ...event, data: { ...data, status: 'paid' } },
-  'a timestamp that is none': { ...event, data: { ...data, timestamp: 'soon' } },
-  'a notification without a title': { ...event, type: 'notification.created', data },
+// --- What no vector says ---
+
+const [first] = vectors;
+
+test('no part of an event is one', () => {
+  const payload = bytesOf(first);
+  for (let length = 0; length < payload.length; length += 1) {
+    assert.equal(decode(first, payload.subarray(0, length)).ok, false, `cut to ${length}`);
+  }
+});
+
+test('nothing of an event is in the reason for leaving it out', () => {
+  const event = JSON.parse(first.payload);
+  const marked = (object, name) => ({ ...object, [name]: '<marked>' });
+  const changed = [
+    ...Object.keys(event).map((name) => marked(event, name)),
+    ...Object.keys(event.data).map((name) => ({ ...event, data: marked(event.data, name) })),
+    marked(event, '<marked>'),
+    { ...event, data: marked(event.data, '<marked>') },
+  ];
+  const reasons = changed.map((one) => decode(first, new TextEncoder().encode(JSON.stringify(one))).reason);
+  assert.equal(reasons.filter((reason) => reason === undefined).length, 2, 'any text is an id and an invoice number');
+  assert.deepEqual(reasons.filter((reason) => reason?.includes('marked')), []);
+});
+
+const POSITION = { epoch: '5d0f3c2a9b7e1846', sequence: '00000000000000000042' };
+const positions = {
+  'as the broker writes it': [POSITION, POSITION],
+  'none': [{}, null],
+  'an epoch alone': [{ epoch: POSITION.epoch }, null],
+  'a sequence alone': [{ sequence: POSITION.sequence }, null],
+  'an epoch in capitals': [{ ...POSITION, epoch: '5D0F3C2A9B7E1846' }, null],
+  'a short sequence': [{ ...POSITION, sequence: '42' }, null],
+  'a sequence that is a number': [{ ...POSITION, sequence: 42 }, null],
+  'null': [{ epoch: null, sequence: null }, null],
 };
-for (const [name, value] of Object.entries(bad)) {
-  test(`left out: ${name}`, () => {
-    const decoded = decode(value);
-    assert.equal(decoded.ok, false);
-    assert.ok(decoded.reason.length > 0);
+for (const [name, [attributes, position]] of Object.entries(positions)) {
+  test(`position: ${name}`, () => {
+    const payload = new TextEncoder().encode(JSON.stringify({ ...JSON.parse(first.payload), ...attributes }));
+    assert.deepEqual(decode(first, payload).event.position, position);
   });
 }
 

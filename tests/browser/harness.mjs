@@ -40,9 +40,9 @@ export async function until(what, condition, deadlineMs = DEADLINE_MS) {
   }
 }
 
-/** Runs a program to its end and gives what it printed; fails when it fails. */
-export async function run(program, args, input = '') {
-  const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'] });
+/** Runs a program to its end, in cwd or here, and gives what it printed; fails when it fails. */
+export async function run(program, args, input = '', cwd = undefined) {
+  const child = spawn(program, args, { cwd, stdio: ['pipe', 'pipe', 'pipe'] });
   let stdout = '';
   let stderr = '';
   child.stdout.on('data', (chunk) => { stdout += chunk; });

@@ -4,12 +4,11 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "b64url.h"
 #include "encode.h"
 #include "event_check.h"
 #include "json.h"
 #include "unit.h"
-
-#define TEXT(literal) literal, sizeof(literal) - 1
 
 static oc_err_t check(oc_event_mode_t mode, const char *topic, const char *payload, size_t len,
                       oc_diag_t *diag)
@@ -24,16 +23,37 @@ static const char *text_of(const json_t *vector, const char *name)
     return json_string_value(json_object_get(vector, name));
 }
 
+/* A payload that is no text stands there as base64url. */
+static void read_payload(const json_t *vector, char **ret_payload, size_t *ret_len)
+{
+    const char *text = text_of(vector, "payload");
+    const char *base64 = text_of(vector, "payload_b64url");
+
+    *ret_payload = malloc(strlen(text ? text : base64) + 1);
+    ck_assert_ptr_nonnull(*ret_payload);
+    if (text) {
+        *ret_len = strlen(text);
+        memcpy(*ret_payload, text, *ret_len);
+    } else {
+        ck_assert(oc_b64url_decode(base64, strlen(base64), (unsigned char *)*ret_payload,
+                                   strlen(base64), ret_len));
+    }
+}
+
 static void check_vector(const json_t *vector, oc_event_mode_t mode, const char *mode_name)
 {
     const char *name = text_of(vector, "name");
     const char *org = text_of(vector, "organization");
     const char *topic = text_of(vector, "topic");
-    const char *payload = text_of(vector, "payload");
     const char *field = text_of(vector, "field");
     bool valid = strcmp(text_of(vector, mode_name), "valid") == 0;
     oc_diag_t diag = {0};
-    oc_err_t err = oc_event_check(mode, org, strlen(org), topic, payload, strlen(payload), &diag);
+    char *payload;
+    size_t len;
+    oc_err_t err;
+
+    read_payload(vector, &payload, &len);
+    err = oc_event_check(mode, org, strlen(org), topic, payload, len, &diag);
 
     unit_check(err == (valid ? OC_OK : OC_E_EVENT_INVALID), "%s, %s: %s %s", name, mode_name,
                oc_err_name(err), diag.message);
@@ -41,9 +61,10 @@ static void check_vector(const json_t *vector, oc_event_mode_t mode, const char 
     unit_check(valid || (strncmp(diag.message, field, strlen(field)) == 0 &&
                          diag.message[strlen(field)] == ' '),
                "%s, %s: not about %s: %s", name, mode_name, field, diag.message);
-    err = oc_event_check(mode, org, strlen(org), topic, payload, strlen(payload), NULL);
+    err = oc_event_check(mode, org, strlen(org), topic, payload, len, NULL);
     unit_check(err == (valid ? OC_OK : OC_E_EVENT_INVALID), "%s, %s: without diag", name,
                mode_name);
+    free(payload);
 }
 
 START_TEST(vectors)
@@ -53,7 +74,7 @@ START_TEST(vectors)
     json_t *vector;
     size_t i;
 
-    ck_assert_uint_ge(json_array_size(list), 200);
+    ck_assert_uint_ge(json_array_size(list), 450);
     json_array_foreach(list, i, vector)
     {
         check_vector(vector, OC_EVENT_MODE_CATALOGUE, "catalogue");
@@ -73,36 +94,11 @@ END_TEST
     "\"status\":\"PAID\",\"timestamp\":\"2026-11-24T10:00:00Z\"}}"
 #define PAID_TOPIC "org/acme/invoices/paid/inv-17"
 
-static const struct {
-    const char *name;
-    const char *payload;
-    size_t len;
-} bytes[] = {
-    {"no payload at all", NULL, 0},
-    {"a byte that is not UTF-8", TEXT(BEGIN "\xff" END)},
-    {"an overlong slash", TEXT(BEGIN "\xc0\xaf" END)},
-    {"a surrogate", TEXT(BEGIN "\xed\xa0\x80" END)},
-    {"beyond Unicode", TEXT(BEGIN "\xf4\x90\x80\x80" END)},
-    {"a character cut off", TEXT(BEGIN "\xe2\x82" END)},
-    {"a NUL in a text", TEXT(BEGIN "a\0b" END)},
-    {"a NUL behind", TEXT(BEGIN "a" END "\0")},
-    {"a NUL before", TEXT("\0" BEGIN "a" END)},
-    {"NULs alone", TEXT("\0\0\0\0")},
-    {"UTF-16", TEXT("{\0\"\0a\0\"\0:\0"
-                    "1\0}\0")},
-};
-
-START_TEST(strange_bytes)
+START_TEST(no_payload_at_all)
 {
-    for (int mode = OC_EVENT_MODE_CATALOGUE; mode <= OC_EVENT_MODE_ENVELOPE; mode++) {
-        oc_diag_t diag = {0};
-
-        ck_assert_msg(check((oc_event_mode_t)mode, PAID_TOPIC, bytes[_i].payload, bytes[_i].len,
-                            &diag) == OC_E_EVENT_INVALID,
-                      "%s", bytes[_i].name);
-        ck_assert_msg(strncmp(diag.message, "event ", 6) == 0, "%s: %s", bytes[_i].name,
-                      diag.message);
-    }
+    for (int mode = OC_EVENT_MODE_CATALOGUE; mode <= OC_EVENT_MODE_ENVELOPE; mode++)
+        ck_assert_int_eq(check((oc_event_mode_t)mode, PAID_TOPIC, NULL, 0, NULL),
+                         OC_E_EVENT_INVALID);
 }
 END_TEST
 
@@ -237,7 +233,7 @@ int main(void)
     TCase *tcase = tcase_create("event_check");
 
     tcase_add_test(tcase, vectors);
-    unit_add_table(tcase, strange_bytes, bytes);
+    tcase_add_test(tcase, no_payload_at_all);
     tcase_add_test(tcase, length_counts);
     tcase_add_test(tcase, no_payload_in_a_message);
     tcase_add_test(tcase, what_the_emitter_writes);
