@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """A copy of the tree with the event types of CONTRIBUTING.md in it, made as that says.
 
-new_event_type.py FOLDER TARGET...: makes one in FOLDER and builds the targets in FOLDER/build."""
+new_event_type.py FOLDER [TARGET...]: makes one in FOLDER and builds the targets in FOLDER/build."""
 
 import json
 import os
@@ -59,13 +59,14 @@ def build(tree, *targets):
 
 
 def main():
-    if len(sys.argv) < 3:
+    if len(sys.argv) < 2:
         sys.exit(__doc__)
     tree = Path(sys.argv[1]).resolve()
     copy_tree(tree)
     follow_contributing(tree / "events")
     generate(tree)
-    build(tree, *sys.argv[2:])
+    if sys.argv[2:]:
+        build(tree, *sys.argv[2:])
 
 
 if __name__ == "__main__":
