@@ -6,7 +6,7 @@ import time
 
 from mqtt import PATIENCE
 
-from soak_lib.commands import ask, check_code, rights_now
+from soak_lib.commands import ask, check_code, rights_now, surely_on
 from soak_lib.numbers import PLACE, Replay
 from soak_lib.people import ORGS
 
@@ -130,6 +130,7 @@ def page(world, slot, org, epoch, after):
     if not check_code(world, slot, "replay", responses[0], must, may | ({"limit_rate"} if limit else set())):
         if replay.got:
             world.fail(f"a replay that was refused sent {replay.got} to {slot}", slot)
+        world.counts[f"replay {responses[0]['code']}"] += 1
         return "wait" if responses[0]["code"] == "limit_rate" else "refused"
     check_page(world, slot, replay, responses[0]["data"], before)
     return responses[0]["data"]
@@ -192,16 +193,21 @@ def replays(world, slot):
         if data == "wait":
             if time.monotonic() > until:
                 world.fail(f"replay is refused for ever to {slot}", slot)
-            world.counts["replay waited"] += 1
             time.sleep(WAIT_S)
             continue
         if data in ("gone", "refused"):
-            world.counts["replay refused"] += data == "refused"
             return
         if not data.get("more"):
             return
         world.counts["replay page"] += 1
         after = int(data["sequence"])
+
+
+def replays_late(world, slot):
+    """One whose rights are over, or about to be, if there is any."""
+    now = time.time()
+    late = [each for each in world.connected() if not surely_on(each.session, now)]
+    replays(world, world.rng.choice(late) if late else slot)
 
 
 def replays_much(world, slot):

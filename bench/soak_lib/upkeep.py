@@ -16,7 +16,7 @@ from soak_lib.world import Failure
 
 LIFE_S = 100_000
 # How many events of an organization may be kept: fewer and more than a replay's page.
-KEPT = (16, 64, 64, 600)
+KEPT = (16, 64, 600)
 
 
 def rss_kib(process):
