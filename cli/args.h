@@ -21,7 +21,8 @@
     X(HELP, "help", NULL, "print this help and exit")                                              \
     X(JSON, "json", NULL, "print JSON, one object a line")                                         \
     X(HOST, "host", "HOST", "the broker's name or address (default 127.0.0.1)")                    \
-    X(PORT, "port", "PORT", "the broker's port (default 1883, or 8883 with TLS)")                  \
+    X(PORT, "port", "PORT",                                                                        \
+      "the broker's port for MQTT over TCP, not WebSocket\n(default 1883, or 8883 with TLS)")      \
     X(TLS_CA_FILE, "tls-ca-file", "FILE", "use TLS and trust the PEM certificates in FILE")        \
     X(TOKEN_FILE, "token-file", "FILE",                                                            \
       "the token; '-' is standard input (default: the\nenvironment variable ORGCAST_TOKEN)")       \
@@ -32,6 +33,8 @@
     CLI_EVENT_OPTIONS(X)                                                                           \
     X(EVENT, "event", "EVENT", "only this kind, for example paid (may be given more than once)")   \
     X(COUNT, "count", "N", "exit after N events")                                                  \
+    X(SINCE, "since", "[EPOCH:]SEQUENCE",                                                          \
+      "begin with what the broker still has behind that number")                                   \
     X(KEY_FILE, "key-file", "FILE", "HMAC secret or PEM private key to sign with")                 \
     X(SIGNING_KEY_FILE, "signing-key-file", "FILE",                                                \
       "instead of a token: sign short-lived ones with the HMAC\nsecret or PEM private key in "     \

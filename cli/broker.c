@@ -5,6 +5,7 @@
 #include <mosquitto.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "token.h"
 
@@ -19,13 +20,30 @@ int cli_broker_init(const cli_args_t *args, cli_broker_t *broker)
     if (!cli_args_int(args, CLI_OPT_PORT, 1, 65535, broker->tls_ca_file ? 8883 : 1883, &port))
         return CLI_USAGE;
     broker->port = (uint16_t)port;
-    broker->has_token = cli_args_has(args, CLI_OPT_SIGNING_KEY_FILE);
+    broker->signs = cli_args_has(args, CLI_OPT_SIGNING_KEY_FILE);
+    broker->has_token = broker->signs;
     if (!broker->has_token) {
         int code = cli_token_read(args, &broker->token);
 
         broker->has_token = broker->token != NULL;
         return code;
     }
+    return CLI_DONE;
+}
+
+int cli_broker_renew_token(const cli_args_t *args, cli_broker_t *broker)
+{
+    const char *path = cli_args_get(args, CLI_OPT_TOKEN_FILE);
+    char *token = NULL;
+    int code;
+
+    if (!path || strcmp(path, "-") == 0)
+        return CLI_DONE;
+    code = cli_token_read(args, &token);
+    if (code != CLI_DONE)
+        return code;
+    free(broker->token);
+    broker->token = token;
     return CLI_DONE;
 }
 
@@ -39,12 +57,20 @@ const char *cli_broker_reason(int reason_code, char *out, size_t out_cap)
 
 void cli_broker_print_mend(const cli_broker_t *broker)
 {
-    fprintf(stderr, "%s\n",
-            broker->has_token
-                ? "The broker does not accept the token. Its log line has the reason;\n"
-                  "'orgcast token inspect' shows what a token says and whether it has expired."
-                : "No token was given: use --token-file or the environment "
-                  "variable " CLI_TOKEN_VARIABLE ".");
+    const char *mend =
+        "No token was given: use --token-file or the environment "
+        "variable " CLI_TOKEN_VARIABLE ".";
+
+    if (broker->signs)
+        mend =
+            "The broker does not accept what the key of --signing-key-file signs. Its log line has "
+            "the\n"
+            "reason: is the key among the broker's, and do --alg, --kid, --iss and --aud fit?";
+    else if (broker->has_token)
+        mend =
+            "The broker does not accept the token. Its log line has the reason;\n"
+            "'orgcast token inspect' shows what a token says and whether it has expired.";
+    fprintf(stderr, "%s\n", mend);
 }
 
 void cli_broker_done(cli_broker_t *broker)

@@ -20,11 +20,15 @@ typedef struct cli_broker {
     const char *tls_ca_file; /* borrowed; NULL: no TLS */
     char *token;             /* owned; NULL: none was given, or --signing-key-file was */
     bool has_token;          /* a token goes to the broker */
+    bool signs;              /* it is signed with --signing-key-file */
 } cli_broker_t;
 
 /* Returns an exit code; unless it is CLI_DONE, everything has been said. The token is not read when
  * --signing-key-file is given. */
 int cli_broker_init(const cli_args_t *args, cli_broker_t *broker);
+/* For a further connection: a token that is in a file is read again, since something may have renewed it. Exit
+ * code as above; then the token is the one before. */
+int cli_broker_renew_token(const cli_args_t *args, cli_broker_t *broker);
 void cli_broker_done(cli_broker_t *broker);
 
 #define CLI_BROKER_REASON_LEN 96

@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "commands.h"
@@ -19,9 +20,10 @@ static const cli_use_t uses[] = {
 
 static const char notes[] =
     "FILE is a mosquitto.conf; its include_dir is followed. Looked at are the lines that load the\n"
-    "plugin and their options, the key files that these name, and the listeners. Key sets behind "
-    "a\n"
-    "jwks_url are not fetched. Exits with 0 when nothing would stop the broker.";
+    "plugin and their options, the files that these name, and the listeners. Key sets behind a\n"
+    "jwks_url are not fetched. Run it as the broker's user, since what that user cannot read or\n"
+    "write the broker cannot either: sudo -u mosquitto orgcast conf check FILE. Exits with 0 when\n"
+    "nothing would stop the broker.";
 
 typedef struct report {
     bool json;
@@ -120,6 +122,54 @@ static void check_file(const cli_conf_plugin_t *plugin, size_t at, report_t *rep
     oc_config_done(&config);
 }
 
+/* Whether this process could write a file, or make it. On false the cause is in errno. */
+static bool writable(const char *path)
+{
+    char folder[PATH_MAX];
+    char *slash;
+    struct stat st;
+
+    if (lstat(path, &st) == 0) {
+        if (!S_ISREG(st.st_mode))
+            errno = S_ISDIR(st.st_mode) ? EISDIR : ELOOP;
+        return S_ISREG(st.st_mode) && access(path, R_OK | W_OK) == 0;
+    }
+    if ((size_t)snprintf(folder, sizeof folder, "%s", path) >= sizeof folder) {
+        errno = ENAMETOOLONG;
+        return false;
+    }
+    slash = strrchr(folder, '/');
+    if (slash == folder)
+        slash++;
+    if (slash)
+        *slash = '\0';
+    return access(slash ? folder : ".", W_OK | X_OK) == 0;
+}
+
+/* A file that the broker writes. Without some of them it does not start. */
+static void check_written_file(const cli_conf_plugin_t *plugin, size_t at, report_t *report)
+{
+    static const struct {
+        const char *name;
+        bool stops;
+    } written[] = {{"audit_log_file", true}, {"revocation_file", true}, {"jwks_cache_file", false}};
+    const oc_option_t *option = &plugin->options[at];
+
+    for (size_t i = 0; i < sizeof written / sizeof written[0]; i++) {
+        char message[512];
+
+        if (strcmp(option->name, written[i].name) != 0 || writable(option->value))
+            continue;
+        (void)snprintf(message, sizeof message,
+                       "plugin_opt_%s: '%.300s' cannot be written by user id %u: %s", option->name,
+                       option->value, (unsigned)geteuid(), strerror(errno));
+        if (written[i].stops)
+            print_problem(report, &plugin->places[at], message);
+        else
+            print_warning(report, message);
+    }
+}
+
 static void check_plugin(const cli_conf_plugin_t *plugin, report_t *report)
 {
     oc_option_t good[CLI_CONF_OPTIONS_MAX];
@@ -135,8 +185,14 @@ static void check_plugin(const cli_conf_plugin_t *plugin, report_t *report)
                        strerror(errno));
         print_problem(report, &plugin->place, message);
     }
-    for (size_t i = 0; i < plugin->option_count; i++)
+    if (plugin->behind_dynamic_security)
+        print_problem(report, &plugin->place,
+                      "the dynamic-security plugin is loaded before this one: its lines belong "
+                      "below this one's");
+    for (size_t i = 0; i < plugin->option_count; i++) {
         check_file(plugin, i, report);
+        check_written_file(plugin, i, report);
+    }
     if (oc_config_init(&config, good, count, &diag) != OC_OK) {
         print_problem(report, place_of(plugin, diag.message), diag.message);
         return;
@@ -146,16 +202,34 @@ static void check_plugin(const cli_conf_plugin_t *plugin, report_t *report)
         oc_config_load_keys(&config, print_warning, report, &keys, &diag) != OC_OK)
         print_problem(report, place_of(plugin, diag.message), diag.message);
     else if (report->problems == 0 && !report->json)
-        printf("%s:%u: the plugin, with %zu keys from files\n", plugin->place.file,
-               plugin->place.line, keys.count);
+        printf("%s:%u: the plugin, with %zu %s from files\n", plugin->place.file,
+               plugin->place.line, keys.count, keys.count == 1 ? "key" : "keys");
     oc_keyset_done(&keys);
     oc_config_done(&config);
+}
+
+/* Mosquitto that root starts becomes another user before it loads plugins, and root may read everything. */
+static void warn_of_root(const cli_conf_t *conf, report_t *report)
+{
+    const char *user = conf->user ? conf->user : "mosquitto";
+    char message[512];
+
+    if (geteuid() != 0 || strcmp(user, "root") == 0 || !*user)
+        return;
+    (void)snprintf(
+        message, sizeof message,
+        "looked at as root, but the broker becomes '%.100s': whether that user may read and "
+        "write the files is not seen; run this as that user",
+        user);
+    print_warning(report, message);
 }
 
 static void check_conf(const cli_conf_t *conf, const char *path, report_t *report)
 {
     const cli_place_t whole = {(char *)path, 0};
 
+    if (conf->plugin_count > 0)
+        warn_of_root(conf, report);
     for (size_t i = 0; i < conf->plugin_count; i++)
         check_plugin(conf->plugins[i], report);
     if (conf->plugin_count == 0)
@@ -185,7 +259,7 @@ static int run(const cli_args_t *args)
 
 const cli_command_t cli_cmd_conf_check = {
     .name = "conf check",
-    .summary = "find what would stop the broker in a mosquitto.conf",
+    .summary = "Find what would stop the broker in a mosquitto.conf.",
     .synopsis = "FILE [--json]",
     .notes = notes,
     .operand = true,

@@ -14,13 +14,16 @@
 
 #define CONF_MAX_BYTES ((size_t)1024 * 1024)
 #define PLUGIN_FILE "mosquitto_orgcast"
+#define DYNAMIC_SECURITY_FILE "mosquitto_dynamic_security"
 
 typedef struct reader {
     cli_conf_t *conf;
     cli_conf_plugin_t
-        *current;    /* whose plugin_opt_ lines follow; NULL: another plugin's, or none */
-    bool any_plugin; /* some plugin line came before */
-    bool websockets; /* of the listener whose lines follow */
+        *current;          /* whose plugin_opt_ lines follow; NULL: another plugin's, or none */
+    bool any_plugin;       /* some plugin line came before */
+    bool websockets;       /* of the listener whose lines follow */
+    bool dynamic_security; /* its line came before, in this listener's part if each has its own */
+    bool per_listener;
     bool default_listener;
     bool in_include;
     cli_conf_problem_t problem;
@@ -55,6 +58,8 @@ static oc_err_t add_plugin(reader_t *reader, const char *path, const cli_place_t
 
     reader->any_plugin = true;
     reader->current = NULL;
+    if (begins(base ? base + 1 : path, DYNAMIC_SECURITY_FILE))
+        reader->dynamic_security = true;
     if (!begins(base ? base + 1 : path, name))
         return OC_OK;
     if (reader->conf->plugin_count == CLI_CONF_PLUGINS_MAX)
@@ -66,6 +71,7 @@ static oc_err_t add_plugin(reader_t *reader, const char *path, const cli_place_t
     reader->conf->plugins[reader->conf->plugin_count++] = plugin;
     plugin->path = strdup(path);
     plugin->place = (cli_place_t){strdup(place->file), place->line};
+    plugin->behind_dynamic_security = reader->dynamic_security;
     reader->current = plugin;
     return plugin->path && plugin->place.file ? OC_OK : nomem(diag);
 }
@@ -161,9 +167,18 @@ static oc_err_t count_listener(reader_t *reader, const cli_place_t *place, oc_di
 
     conf->listeners++;
     reader->websockets = false;
+    if (reader->per_listener)
+        reader->dynamic_security = false;
     free(conf->last_listener.file);
     conf->last_listener = (cli_place_t){strdup(place->file), place->line};
     return conf->last_listener.file ? OC_OK : nomem(diag);
+}
+
+static oc_err_t take_user(reader_t *reader, const char *name, oc_diag_t *diag)
+{
+    free(reader->conf->user);
+    reader->conf->user = strdup(name);
+    return reader->conf->user ? OC_OK : nomem(diag);
 }
 
 /* `port` makes the default listener, which other lines may have made before. */
@@ -219,7 +234,11 @@ static oc_err_t take_line(reader_t *reader, const char *word, const char *value,
         return count_listener(reader, place, diag);
     if (strcmp(word, "port") == 0)
         return count_default_listener(reader, place, diag);
-    if (strcmp(word, "protocol") == 0)
+    if (strcmp(word, "user") == 0)
+        return take_user(reader, value, diag);
+    if (strcmp(word, "per_listener_settings") == 0)
+        reader->per_listener = strcmp(value, "true") == 0 || strcmp(value, "1") == 0;
+    else if (strcmp(word, "protocol") == 0)
         count_protocol(reader, value);
     else if (strcmp(word, "include_dir") == 0 && !reader->in_include)
         return read_directory(reader, value, place, diag);
@@ -305,5 +324,6 @@ void cli_conf_done(cli_conf_t *conf)
         free(plugin);
     }
     free(conf->last_listener.file);
+    free(conf->user);
     *conf = (cli_conf_t){0};
 }

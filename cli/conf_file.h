@@ -26,6 +26,7 @@ typedef struct cli_conf_plugin {
     oc_option_t options[CLI_CONF_OPTIONS_MAX]; /* strings owned here */
     cli_place_t places[CLI_CONF_OPTIONS_MAX];
     size_t option_count;
+    bool behind_dynamic_security; /* whose line comes before this one's */
 } cli_conf_plugin_t;
 
 /* Told of each thing that Mosquitto itself would stop at, as far as it is looked at here. */
@@ -37,6 +38,7 @@ typedef struct cli_conf {
     size_t listeners;
     size_t websockets_listeners;
     cli_place_t last_listener;
+    char *user; /* whom Mosquitto becomes when root starts it; NULL: not said */
 } cli_conf_t;
 
 /* Read a configuration file. OC_E_IO with the cause in diag when a file cannot be read; what was read

@@ -16,10 +16,8 @@
 
 #include "json.h"
 #include "mem.h"
+#include "request.h"
 #include "utf8.h"
-
-#define REQUEST_TOPIC "$CONTROL/orgcast/v1"
-#define RESPONSE_TOPIC REQUEST_TOPIC "/response"
 
 #define TIMEOUT_DEFAULT_S 10
 #define KEEPALIVE_S 30
@@ -158,8 +156,9 @@ static void on_connect(struct mosquitto *client, void *context, int reason_code,
             cli_broker_print_mend(&control->broker);
         return;
     }
-    if (mosquitto_subscribe(client, &control->subscribe_mid, RESPONSE_TOPIC, 0) != MOSQ_ERR_SUCCESS)
-        end(control, cli_error(control->args, "could not subscribe to " RESPONSE_TOPIC));
+    if (mosquitto_subscribe(client, &control->subscribe_mid, CLI_RESPONSE_TOPIC, 0) !=
+        MOSQ_ERR_SUCCESS)
+        end(control, cli_error(control->args, "could not subscribe to " CLI_RESPONSE_TOPIC));
 }
 
 static void on_subscribe(struct mosquitto *client, void *context, int mid, int qos_count,
@@ -176,7 +175,7 @@ static void on_subscribe(struct mosquitto *client, void *context, int mid, int q
         return;
     }
     end(control,
-        cli_error(control->args, "%s:%d refused the subscription to " RESPONSE_TOPIC ": %s",
+        cli_error(control->args, "%s:%d refused the subscription to " CLI_RESPONSE_TOPIC ": %s",
                   control->broker.host, control->broker.port,
                   cli_broker_reason(granted_qos[0], why, sizeof why)));
     print_no_plugin();
@@ -203,7 +202,7 @@ static void on_message(struct mosquitto *client, void *context,
     cli_control_t *control = context;
 
     (void)client;
-    if (control->state == ASKING && strcmp(message->topic, RESPONSE_TOPIC) == 0)
+    if (control->state == ASKING && strcmp(message->topic, CLI_RESPONSE_TOPIC) == 0)
         take_answer(control, message->payload, (size_t)message->payloadlen);
 }
 
@@ -384,20 +383,6 @@ void cli_control_close(cli_control_t *control)
 
 /* --- Asking --- */
 
-/* {"commands":[{"command":…,"correlationData":…, members}]}; NULL when there is no memory. */
-static char *request_text(const cli_control_t *control, json_t *members)
-{
-    OC_CLEANUP(oc_json_decrefp) json_t *command = json_object();
-    OC_CLEANUP(oc_json_decrefp) json_t *request = NULL;
-
-    if (!command || (members && json_object_update(command, members) != 0) ||
-        json_object_set_new(command, "command", json_string(control->command)) != 0 ||
-        json_object_set_new(command, "correlationData", json_string(control->correlation)) != 0)
-        return NULL;
-    request = json_pack("{s:[O]}", "commands", command);
-    return request ? oc_json_dump(request) : NULL;
-}
-
 int cli_control_ask(cli_control_t *control, const char *command, json_t *members, json_t **ret_data)
 {
     OC_CLEANUP(oc_freep) char *text = NULL;
@@ -406,11 +391,11 @@ int cli_control_ask(cli_control_t *control, const char *command, json_t *members
 
     control->command = command;
     (void)snprintf(control->correlation, sizeof control->correlation, "%" PRIu64, ++control->asked);
-    text = request_text(control, members);
+    text = cli_request_text(command, control->correlation, members);
     if (!text)
         return cli_error(control->args, "out of memory");
     control->state = ASKING;
-    rc = mosquitto_publish_v5(control->client, &control->publish_mid, REQUEST_TOPIC,
+    rc = mosquitto_publish_v5(control->client, &control->publish_mid, CLI_REQUEST_TOPIC,
                               (int)strlen(text), text, 1, false, NULL);
     if (rc != MOSQ_ERR_SUCCESS)
         return cli_error(control->args, "the request could not be sent: %s",

@@ -1,31 +1,34 @@
 /* SPDX-License-Identifier: MIT */
-/* orgcast listen: prints an organization's events as they come. */
-#include <errno.h>
-#include <mosquitto.h>
-#include <mqtt_protocol.h>
+/* orgcast listen: prints an organization's events as they come, each once and in order. */
+#include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
-#include <stdint.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
-#include <time.h>
 
-#include "broker.h"
+#include "clock.h"
 #include "commands.h"
 #include "event.h"
-#include "ids.h"
+#include "json.h"
 #include "listen_print.h"
+#include "listen_run.h"
+#include "mem.h"
+#include "uuid7.h"
 
-#define KEEPALIVE_S 30
 #define CONNECT_TIMEOUT_MS 10000
 #define STEP_MS 1000
-#define FILTERS_MAX 8
-#define FILTER_MAX_BYTES (OC_ID_MAX + 64)
+#define BACKOFF_MIN_MS 200
+#define BACKOFF_MAX_MS 30000
+/* A connection that held this long was a good one: the next pause is short again. */
+#define STABLE_MS 5000
 
 static const cli_use_t uses[] = {
     {CLI_OPT_ORGANIZATION_ID, false, NULL},
     {CLI_OPT_EVENT, true, NULL},
+    {CLI_OPT_SINCE, false,
+     "begin with the events behind that number (0: with the\nfirst) instead of now"},
     {CLI_OPT_COUNT, false, NULL},
     {CLI_OPT_TIMEOUT, false,
      "exit after that long: with 0, or with 1 when --count\nevents have not come by then"},
@@ -35,30 +38,17 @@ static const cli_use_t uses[] = {
 };
 
 static const char notes[] =
-    "EVENT is created, updated, sent, paid, overdue, cancelled, deleted or notification. Says on\n"
-    "standard error when it has begun to listen; earlier events do not come. Ends with 0 on "
-    "Ctrl-C,\n"
-    "with 1 when the broker refuses the token or the organization, or the connection is lost.";
+    "EVENT is created, updated, sent, paid, overdue, cancelled, deleted or notification. SEQUENCE "
+    "and\n"
+    "EPOCH are those of an event's JSON; without EPOCH it is the broker's present one. Standard "
+    "error\n"
+    "says when it has begun to listen, when it has lost the connection and found it again, and\n"
+    "whenever events are missing because the broker does not keep them any more: a line with "
+    "\"gap\".\n"
+    "A gap does not end it, nor a lost connection. Ends with 0 on Ctrl-C, with 1 when the broker\n"
+    "refuses the token or the organization, or cannot be reached at the beginning.";
 
 static volatile sig_atomic_t interrupted;
-
-typedef enum listen_state {
-    CONNECTING = 0, /* until every filter is granted */
-    LISTENING,
-    ENDED, /* done or failed; `code` says which */
-} listen_state_t;
-
-typedef struct listen_run {
-    const cli_args_t *args;
-    cli_broker_t broker;
-    char filters[FILTERS_MAX][FILTER_MAX_BYTES];
-    int filter_mids[FILTERS_MAX];
-    size_t filters_count, granted;
-    uint64_t count_max, count; /* count_max 0: without limit */
-    listen_state_t state;
-    int code;
-    char tls_error[192]; /* what only libmosquitto's log says */
-} listen_run_t;
 
 static void on_signal(int number)
 {
@@ -66,117 +56,139 @@ static void on_signal(int number)
     interrupted = 1;
 }
 
-static int64_t monotonic_ms(void)
+bool listen_interrupted(void)
 {
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    return interrupted != 0;
 }
 
-static void end(listen_run_t *run, int code)
+void listen_end(listen_run_t *run, int code)
 {
-    if (run->state != ENDED)
+    if (run->state != LISTEN_ENDED)
         run->code = code;
-    run->state = ENDED;
+    run->state = LISTEN_ENDED;
 }
 
-static void on_connect(struct mosquitto *client, void *context, int reason_code, int flags,
-                       const mosquitto_property *properties)
-{
-    listen_run_t *run = context;
-    char why[CLI_BROKER_REASON_LEN];
+/* --- What is told --- */
 
-    (void)flags;
-    (void)properties;
-    if (reason_code != 0) {
-        end(run, cli_error(run->args, "%s:%d refused the connection: %s", run->broker.host,
-                           run->broker.port, cli_broker_reason(reason_code, why, sizeof why)));
-        if (reason_code == MQTT_RC_NOT_AUTHORIZED)
-            cli_broker_print_mend(&run->broker);
+void listen_lost(listen_run_t *run, const char *format, ...)
+{
+    char what[512];
+    bool was_up = run->state == LISTEN_UP;
+    va_list list;
+
+    if (run->state == LISTEN_ENDED || run->state == LISTEN_DOWN)
         return;
-    }
-    /* A packet for each filter: a broker may answer for a whole packet when one of them is denied. */
-    for (size_t i = 0; i < run->filters_count; i++) {
-        if (mosquitto_subscribe(client, &run->filter_mids[i], run->filters[i], 1) !=
-            MOSQ_ERR_SUCCESS)
-            end(run, cli_error(run->args, "could not subscribe to %s", run->filters[i]));
+    run->state = LISTEN_DOWN;
+    va_start(list, format);
+    (void)vsnprintf(what, sizeof what, format, list);
+    va_end(list);
+    if (!run->listened)
+        listen_end(run, cli_error(run->args, "%s", what));
+    else if (was_up)
+        (void)cli_error(run->args, "%s; connecting again", what);
+    else if (!run->complained)
+        (void)cli_error(run->args, "%s; trying again", what);
+    /* Each attempt fails for the same reason, mostly. */
+    run->complained = !was_up;
+}
+
+static void on_gap(void *context, const cli_gap_t *gap)
+{
+    const listen_run_t *run = context;
+
+    switch (gap->kind) {
+    case CLI_GAP_LOST:
+        if (gap->from == gap->to)
+            (void)cli_error(run->args, "gap: event %" PRIu64 " is not to be had any more",
+                            gap->from);
+        else
+            (void)cli_error(run->args,
+                            "gap: events %" PRIu64 " to %" PRIu64 " are not to be had any more",
+                            gap->from, gap->to);
+        break;
+    case CLI_GAP_RESTART:
+        (void)cli_error(run->args,
+                        "gap: numbers have begun anew; what came behind event %" PRIu64
+                        " before that is not to be had any more",
+                        gap->from);
+        break;
+    case CLI_GAP_UNKNOWN:
+        (void)cli_error(run->args, "gap: events may have been missed, and cannot be had again");
+        break;
     }
 }
 
-static void on_subscribe(struct mosquitto *client, void *context, int mid, int qos_count,
-                         const int *granted_qos)
+static void on_caught_up(void *context, uint64_t printed)
 {
-    listen_run_t *run = context;
-    size_t i = 0;
-    char why[CLI_BROKER_REASON_LEN];
+    const listen_run_t *run = context;
 
-    (void)client;
-    while (i < run->filters_count && run->filter_mids[i] != mid)
-        i++;
-    if (i == run->filters_count || qos_count != 1 || run->state != CONNECTING)
-        return;
-    if (granted_qos[0] >= 0x80) {
-        end(run, cli_error(run->args, "%s:%d refused the subscription to %s: %s", run->broker.host,
-                           run->broker.port, run->filters[i],
-                           cli_broker_reason(granted_qos[0], why, sizeof why)));
-        fprintf(stderr,
-                "Is '%s' among the token's organizations? 'orgcast token inspect' shows "
-                "them; the broker's\nlog line has the reason.\n",
-                cli_args_get(run->args, CLI_OPT_ORGANIZATION_ID));
-        return;
-    }
-    fprintf(stderr, "orgcast listen: listening to %s\n", run->filters[i]);
-    if (++run->granted == run->filters_count)
-        run->state = LISTENING;
+    if (run->merge.again || cli_args_has(run->args, CLI_OPT_SINCE))
+        (void)cli_error(run->args, "%s%" PRIu64 " event%s replayed",
+                        run->merge.again ? "resumed, " : "", printed, printed == 1 ? "" : "s");
 }
 
-static void on_message(struct mosquitto *client, void *context,
-                       const struct mosquitto_message *message)
+static void skip(const listen_run_t *run, size_t len)
+{
+    (void)cli_error(run->args, "skipped a message of %zu bytes that is no event", len);
+}
+
+static bool on_print(void *context, const char *payload, size_t len)
 {
     listen_run_t *run = context;
+    oc_err_t err = cli_listen_print(payload, len, cli_args_has(run->args, CLI_OPT_JSON));
 
-    (void)client;
-    if (run->state == ENDED)
-        return;
-    if (!cli_listen_print(message->payload, (size_t)message->payloadlen,
-                          cli_args_has(run->args, CLI_OPT_JSON))) {
-        (void)cli_error(run->args, "skipped a message of %d bytes that is no event",
-                        message->payloadlen);
-        return;
+    if (err == OC_E_NOMEM) {
+        listen_end(run, cli_error(run->args, "out of memory"));
+        return false;
+    }
+    if (err) {
+        skip(run, len);
+        return true;
     }
     if (fflush(stdout) != 0)
-        end(run, CLI_FAILED); /* main() says why */
+        listen_end(run, CLI_FAILED); /* main() says why */
     if (++run->count == run->count_max)
-        end(run, CLI_DONE);
+        listen_end(run, CLI_DONE);
+    return run->state != LISTEN_ENDED;
 }
 
-/* code: the reason of the broker's DISCONNECT, or libmosquitto's error. */
-static void on_disconnect(struct mosquitto *client, void *context, int code)
-{
-    listen_run_t *run = context;
-    char why[CLI_BROKER_REASON_LEN];
+/* --- Events --- */
 
-    (void)client;
-    if (run->state == ENDED)
+static bool is_chosen(const listen_run_t *run, const char *topic)
+{
+    for (size_t i = 0; i < run->filters_count; i++) {
+        bool matches = false;
+
+        if (mosquitto_topic_matches_sub(run->filters[i], topic, &matches) == MOSQ_ERR_SUCCESS &&
+            matches)
+            return true;
+    }
+    return false;
+}
+
+void listen_take_event(listen_run_t *run, const struct mosquitto_message *message)
+{
+    OC_CLEANUP(oc_json_decrefp) json_t *event = NULL;
+    size_t len = (size_t)message->payloadlen;
+    bool chosen = is_chosen(run, message->topic);
+    oc_err_t err = OC_E_EVENT_INVALID;
+    cli_place_t place;
+
+    if (len > 0)
+        err = oc_json_load(message->payload, len, &event, NULL);
+    if (err == OC_E_NOMEM) {
+        listen_end(run, cli_error(run->args, "out of memory"));
         return;
-    if (code >= 0x80)
-        end(run, cli_error(run->args, "the broker ended the connection: %s",
-                           cli_broker_reason(code, why, sizeof why)));
-    else
-        end(run, cli_error(run->args, "the connection to %s:%d is lost%s%s", run->broker.host,
-                           run->broker.port, *run->tls_error ? ": " : "", run->tls_error));
+    }
+    if (!err && cli_place_get(event, &place) && place.sequence > 0)
+        cli_merge_event(&run->merge, &place, chosen ? message->payload : NULL, len);
+    else if (!err && chosen)
+        cli_merge_event(&run->merge, NULL, message->payload, len);
+    else if (chosen)
+        skip(run, len);
 }
 
-static void on_log(struct mosquitto *client, void *context, int level, const char *message)
-{
-    listen_run_t *run = context;
-
-    (void)client;
-    /* OpenSSL's queue, one by one: the last is the reason, those before it are its details. */
-    if (level == MOSQ_LOG_ERR)
-        (void)snprintf(run->tls_error, sizeof run->tls_error, "%s", message);
-}
+/* --- Filters --- */
 
 /* The topic's word for an event, "paid" for both "paid" and "invoice.paid" (INTERFACE §1); NULL for no
  * event. */
@@ -191,21 +203,16 @@ static const char *topic_word(const char *event)
     return NULL;
 }
 
-/* event: NULL for all of them. */
-static int add_filter(listen_run_t *run, const char *organization_id, const char *event)
+static int add_filter(listen_run_t *run, const char *event)
 {
-    const char *word = event ? topic_word(event) : NULL;
-    char *filter = run->filters[run->filters_count];
+    const char *word = topic_word(event);
 
-    if (run->filters_count == FILTERS_MAX)
-        return cli_usage_error(run->args, "more than %d times --event", FILTERS_MAX);
-    if (event && !word)
+    if (run->filters_count == LISTEN_FILTERS_MAX)
+        return cli_usage_error(run->args, "more than %d times --event", LISTEN_FILTERS_MAX);
+    if (!word)
         return cli_usage_error(run->args, "no such event: '%s'", event);
-    if (word)
-        (void)snprintf(filter, FILTER_MAX_BYTES, "org/%s/invoices/%s/+", organization_id, word);
-    else
-        (void)snprintf(filter, FILTER_MAX_BYTES, "org/%s/invoices/#", organization_id);
-    run->filters_count++;
+    (void)snprintf(run->filters[run->filters_count++], LISTEN_FILTER_MAX_BYTES,
+                   "org/%s/invoices/%s/+", run->organization_id, word);
     return CLI_DONE;
 }
 
@@ -222,128 +229,152 @@ static int add_filters(listen_run_t *run)
         return cli_usage_error(run->args,
                                "--organization-id: not an organization id (1 to 128 "
                                "bytes without / + # and white space)");
-    if (!cli_args_has(run->args, CLI_OPT_EVENT))
-        return add_filter(run, organization_id, NULL);
+    run->organization_id = organization_id;
+    (void)snprintf(run->whole_filter, sizeof run->whole_filter, "org/%s/invoices/#",
+                   organization_id);
+    run->chosen = cli_args_has(run->args, CLI_OPT_EVENT);
+    if (!run->chosen)
+        memcpy(run->filters[run->filters_count++], run->whole_filter, LISTEN_FILTER_MAX_BYTES);
     while (code == CLI_DONE && (event = cli_args_next(run->args, CLI_OPT_EVENT, &cursor)))
-        code = add_filter(run, organization_id, event);
+        code = add_filter(run, event);
     return code;
 }
 
-static struct mosquitto *new_client(listen_run_t *run)
+/* --- The loop --- */
+
+/* End when the time has come. */
+static void check_time(listen_run_t *run, int64_t now_ms)
 {
+    bool over = run->timeout_ms > 0 && now_ms - run->start_ms >= run->timeout_ms;
+
+    if (interrupted || (over && run->count_max == 0 && run->state == LISTEN_UP))
+        listen_end(run, CLI_DONE);
+    else if (over && run->count_max > 0 && run->listened)
+        listen_end(run,
+                   cli_error(run->args, "%llu of %llu events within %lld s",
+                             (unsigned long long)run->count, (unsigned long long)run->count_max,
+                             (long long)run->timeout_ms / 1000));
+    else if (over)
+        listen_end(
+            run, cli_error(run->args, "%s:%d does not answer", run->broker.host, run->broker.port));
+    else if (run->state == LISTEN_CONNECTING && now_ms - run->begun_ms >= CONNECT_TIMEOUT_MS)
+        listen_lost(run, "%s:%d does not answer", run->broker.host, run->broker.port);
+}
+
+static int64_t time_left_ms(const listen_run_t *run, int64_t now_ms, int64_t most_ms)
+{
+    int64_t left_ms = run->start_ms + run->timeout_ms - now_ms;
+
+    if (run->timeout_ms == 0 || left_ms > most_ms)
+        return most_ms;
+    return left_ms > 1 ? left_ms : 1;
+}
+
+/* Not longer than until there is a question to ask. */
+static int64_t step_ms(const listen_run_t *run, int64_t now_ms)
+{
+    int64_t pause_ms = run->question.not_before_ms - now_ms;
+
+    return time_left_ms(run, now_ms, pause_ms > 0 && pause_ms < STEP_MS ? pause_ms : STEP_MS);
+}
+
+static void go_down(listen_run_t *run, int64_t now_ms)
+{
+    uint64_t random = 0;
+
+    listen_link_close(run);
+    if (run->was_up && now_ms - run->begun_ms >= STABLE_MS)
+        oc_backoff_reset(&run->backoff, BACKOFF_MIN_MS, BACKOFF_MAX_MS);
+    (void)oc_random_bytes(&random, sizeof random);
+    run->retry_ms = now_ms + oc_backoff_pause_ms(&run->backoff, random);
+}
+
+static void connect_again(listen_run_t *run, int64_t now_ms)
+{
+    if (now_ms < run->retry_ms) {
+        int64_t pause_ms = run->retry_ms - now_ms;
+
+        (void)poll(NULL, 0,
+                   (int)time_left_ms(run, now_ms, pause_ms < STEP_MS ? pause_ms : STEP_MS));
+        return;
+    }
+    if (cli_broker_renew_token(run->args, &run->broker) != CLI_DONE)
+        go_down(run, now_ms);
+    else
+        listen_link_open(run, time_left_ms(run, now_ms, CONNECT_TIMEOUT_MS));
+}
+
+static void loop(listen_run_t *run)
+{
+    run->start_ms = oc_clock_monotonic_ms();
+    listen_link_open(run, time_left_ms(run, run->start_ms, CONNECT_TIMEOUT_MS));
+    while (run->state != LISTEN_ENDED) {
+        int64_t now_ms = oc_clock_monotonic_ms();
+
+        if (run->state == LISTEN_DOWN && run->client)
+            go_down(run, now_ms);
+        else if (run->state == LISTEN_DOWN)
+            connect_again(run, now_ms);
+        else
+            listen_link_step(run, step_ms(run, now_ms));
+        now_ms = oc_clock_monotonic_ms();
+        if (run->state == LISTEN_UP)
+            listen_ask_next(run, now_ms);
+        if (run->state != LISTEN_ENDED)
+            check_time(run, now_ms);
+    }
+    listen_link_close(run);
+}
+
+static int prepare(listen_run_t *run)
+{
+    const cli_merge_sink_t sink = {run, on_print, on_gap, on_caught_up};
+    const char *since = cli_args_get(run->args, CLI_OPT_SINCE);
+    long long count_max, timeout_s;
+    cli_place_t place;
     uint64_t random;
-    char client_id[40];
-    struct mosquitto *client;
-    int rc = MOSQ_ERR_UNKNOWN;
+    int code = add_filters(run);
 
-    if (getrandom(&random, sizeof random, 0) != sizeof random)
-        return NULL;
-    (void)snprintf(client_id, sizeof client_id, "orgcast-listen-%016llx",
-                   (unsigned long long)random);
-    client = mosquitto_new(client_id, true, run);
-    if (!client)
-        return NULL;
-    mosquitto_connect_v5_callback_set(client, on_connect);
-    mosquitto_subscribe_callback_set(client, on_subscribe);
-    mosquitto_message_callback_set(client, on_message);
-    mosquitto_disconnect_callback_set(client, on_disconnect);
-    mosquitto_log_callback_set(client, on_log);
-    rc = mosquitto_int_option(client, MOSQ_OPT_PROTOCOL_VERSION, MQTT_PROTOCOL_V5);
-    if (rc == MOSQ_ERR_SUCCESS && run->broker.token)
-        rc = mosquitto_username_pw_set(client, "orgcast-listen", run->broker.token);
-    if (rc == MOSQ_ERR_SUCCESS && run->broker.tls_ca_file)
-        rc = mosquitto_tls_set(client, run->broker.tls_ca_file, NULL, NULL, NULL, NULL);
-    if (rc != MOSQ_ERR_SUCCESS) {
-        mosquitto_destroy(client);
-        return NULL;
-    }
-    return client;
-}
-
-static int open_connection(listen_run_t *run, struct mosquitto *client)
-{
-    int rc;
-
-    errno = 0;
-    rc = mosquitto_connect(client, run->broker.host, run->broker.port, KEEPALIVE_S);
-    if (rc == MOSQ_ERR_SUCCESS)
-        return CLI_DONE;
-    return cli_error(run->args, "cannot connect to %s:%d: %s%s%s", run->broker.host,
-                     run->broker.port,
-                     rc == MOSQ_ERR_ERRNO && errno ? strerror(errno) : mosquitto_strerror(rc),
-                     *run->tls_error ? ": " : "", run->tls_error);
-}
-
-/* End when the time has come; timeout_ms 0: without limit. */
-static void check_time(listen_run_t *run, int64_t passed_ms, int64_t timeout_ms)
-{
-    if (interrupted || (timeout_ms > 0 && passed_ms >= timeout_ms && run->state == LISTENING &&
-                        run->count_max == 0))
-        end(run, CLI_DONE);
-    else if (run->state == CONNECTING &&
-             (passed_ms >= CONNECT_TIMEOUT_MS || (timeout_ms > 0 && passed_ms >= timeout_ms)))
-        end(run, cli_error(run->args, "%s:%d does not answer", run->broker.host, run->broker.port));
-    else if (timeout_ms > 0 && passed_ms >= timeout_ms)
-        end(run, cli_error(run->args, "%llu of %llu events within %lld s",
-                           (unsigned long long)run->count, (unsigned long long)run->count_max,
-                           (long long)timeout_ms / 1000));
-}
-
-static void loop(listen_run_t *run, struct mosquitto *client, int64_t timeout_ms)
-{
-    int64_t start_ms = monotonic_ms();
-
-    while (run->state != ENDED) {
-        int64_t passed_ms = monotonic_ms() - start_ms;
-        int64_t step_ms = STEP_MS;
-        int rc;
-
-        if (timeout_ms > passed_ms && timeout_ms - passed_ms < step_ms)
-            step_ms = timeout_ms - passed_ms;
-        rc = mosquitto_loop(client, (int)step_ms, 1);
-        if (rc != MOSQ_ERR_SUCCESS)
-            on_disconnect(client, run, rc); /* unless a callback has said more already */
-        if (run->state != ENDED)
-            check_time(run, monotonic_ms() - start_ms, timeout_ms);
-    }
+    if (code != CLI_DONE)
+        return code;
+    cli_merge_init(&run->merge, &sink);
+    if (since && !cli_place_parse(since, &place))
+        return cli_usage_error(run->args,
+                               "--since: '%s' is neither SEQUENCE nor EPOCH:SEQUENCE, as events "
+                               "have them",
+                               since);
+    if (since)
+        cli_merge_since(&run->merge, &place);
+    if (!cli_args_int(run->args, CLI_OPT_COUNT, 1, 1000000000, 0, &count_max) ||
+        !cli_args_int(run->args, CLI_OPT_TIMEOUT, 1, 86400, 0, &timeout_s))
+        return CLI_USAGE;
+    run->count_max = (uint64_t)count_max;
+    run->timeout_ms = timeout_s * 1000;
+    if (!oc_random_bytes(&random, sizeof random))
+        return cli_error(run->args, "the system has no random bytes");
+    (void)snprintf(run->client_id, sizeof run->client_id, "orgcast-listen-%016" PRIx64, random);
+    oc_backoff_reset(&run->backoff, BACKOFF_MIN_MS, BACKOFF_MAX_MS);
+    return cli_broker_init(run->args, &run->broker);
 }
 
 static int run_listen(const cli_args_t *args)
 {
     listen_run_t run = {.args = args};
-    struct sigaction action = {.sa_handler = on_signal};
-    struct mosquitto *client;
-    long long count_max, timeout_s;
-    int code = add_filters(&run);
+    const struct sigaction action = {.sa_handler = on_signal};
+    int code = prepare(&run);
 
     if (code != CLI_DONE)
         return code;
-    if (!cli_args_int(args, CLI_OPT_COUNT, 1, 1000000000, 0, &count_max) ||
-        !cli_args_int(args, CLI_OPT_TIMEOUT, 1, 86400, 0, &timeout_s))
-        return CLI_USAGE;
-    run.count_max = (uint64_t)count_max;
-    code = cli_broker_init(args, &run.broker);
-    if (code != CLI_DONE)
-        return code;
-
     (void)sigaction(SIGINT, &action, NULL);
     (void)sigaction(SIGTERM, &action, NULL);
+    oc_json_guard_install();
     (void)mosquitto_lib_init();
-    client = new_client(&run);
-    if (!client)
-        code = cli_error(args, "the client cannot be set up%s",
-                         run.broker.tls_ca_file ? " (is the file of --tls-ca-file there?)" : "");
-    else
-        code = open_connection(&run, client);
-    if (code == CLI_DONE) {
-        loop(&run, client, timeout_s * 1000);
-        code = run.code;
-        (void)mosquitto_disconnect(client);
-    }
-    mosquitto_destroy(client);
+    loop(&run);
     (void)mosquitto_lib_cleanup();
+    oc_json_guard_remove();
+    cli_merge_done(&run.merge);
     cli_broker_done(&run.broker);
-    return code;
+    return run.code;
 }
 
 const cli_command_t cli_cmd_listen = {

@@ -60,20 +60,8 @@ static void print_text(const json_t *event, const json_t *data)
     putchar('\n');
 }
 
-bool cli_listen_print(const void *payload, size_t payload_len, bool json)
+static void print_json(const json_t *event, const char *payload, size_t payload_len)
 {
-    OC_CLEANUP(oc_json_decrefp) json_t *event = NULL;
-    json_t *data;
-
-    if (payload_len == 0 || oc_json_load(payload, payload_len, &event, NULL) != OC_OK)
-        return false;
-    data = json_object_get(event, "data");
-    if (!json_is_string(json_object_get(event, "type")) || !json_is_object(data))
-        return false;
-    if (!json) {
-        print_text(event, data);
-        return true;
-    }
     /* The bytes as they came, unless they are more than one line; to a terminal nothing but ASCII, which
      * an event cannot steer it with. */
     if (isatty(STDOUT_FILENO))
@@ -83,5 +71,24 @@ bool cli_listen_print(const void *payload, size_t payload_len, bool json)
     else
         (void)fwrite(payload, 1, payload_len, stdout);
     putchar('\n');
-    return true;
+}
+
+oc_err_t cli_listen_print(const char *payload, size_t payload_len, bool json)
+{
+    OC_CLEANUP(oc_json_decrefp) json_t *event = NULL;
+    json_t *data;
+    oc_err_t err = OC_E_EVENT_INVALID;
+
+    if (payload_len > 0)
+        err = oc_json_load(payload, payload_len, &event, NULL);
+    if (err)
+        return err == OC_E_NOMEM ? err : OC_E_EVENT_INVALID;
+    data = json_object_get(event, "data");
+    if (!json_is_string(json_object_get(event, "type")) || !json_is_object(data))
+        return OC_E_EVENT_INVALID;
+    if (json)
+        print_json(event, payload, payload_len);
+    else
+        print_text(event, data);
+    return OC_OK;
 }

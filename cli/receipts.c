@@ -170,8 +170,9 @@ static void print_text(const struct cli_receipt *receipt)
         printf(": %s", cli_broker_reason(receipt->reason_code, why, sizeof why));
     if (receipt->status == ORGCAST_DELIVERY_REFUSED && receipt->reason_code == NOT_AUTHORIZED)
         printf(
-            "; does the token hold the scope to publish, and this organization? The broker's log "
-            "line has the reason");
+            "; does the token hold the scope to publish, and this organization? Has the "
+            "organization too "
+            "many events a second? The broker's log line has the reason");
     if (receipt->status == ORGCAST_DELIVERY_DROPPED)
         printf(": not acknowledged");
     putchar('\n');

@@ -34,7 +34,8 @@ static const char notes[] =
     "Runs the checks that the plugin runs, with the keys and options of FILE, a mosquitto.conf, "
     "and\n"
     "stops at the first that fails. Key sets behind a jwks_url are fetched. Exits with 0 when the\n"
-    "token would be accepted (and the topic allowed), 1 with the reason code otherwise.";
+    "token would be accepted (and the topic allowed), 1 with the reason code otherwise.\n"
+    "Revocations, limits and the rules about client ids need the broker and are not looked at.";
 
 typedef struct report {
     bool json;
@@ -259,7 +260,7 @@ static int run(const cli_args_t *args)
 
 const cli_command_t cli_cmd_token_explain = {
     .name = "token explain",
-    .summary = "show the plugin's decision about a token, step by step",
+    .summary = "Show the plugin's decision about a token, step by step.",
     .synopsis = "--conf FILE [--token-file FILE] [--subscribe FILTER | --publish TOPIC]",
     .notes = notes,
     .options = uses,

@@ -45,6 +45,12 @@ static bool is_space(uint32_t code)
            code == 0x2028 || code == 0x2029 || code == 0x202f || code == 0x205f || code == 0x3000;
 }
 
+bool oc_utf8_misleads(uint32_t code)
+{
+    return code == 0x061c || code == 0x200e || code == 0x200f ||
+           (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
+}
+
 static bool check(const char *text, size_t len, bool allow_space)
 {
     const unsigned char *bytes = (const unsigned char *)text;
@@ -88,7 +94,8 @@ static char *escape(const char *text, const char *also, char *out, size_t out_ca
     for (size_t i = 0; i < len;) {
         size_t n = decode(bytes + i, len - i, &code);
         bool plain = n > 0 && !is_control(code) && !is_noncharacter(code) &&
-                     !(code < 0x80 && strchr(also, (int)code)) && (code < 0x80 || !is_space(code));
+                     !oc_utf8_misleads(code) && !(code < 0x80 && strchr(also, (int)code)) &&
+                     (code < 0x80 || !is_space(code));
         size_t needed = plain ? n : 4;
 
         /* Room for "..." and the NUL stays free. */

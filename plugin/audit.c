@@ -105,13 +105,6 @@ static char *put_escape(char *out, uint32_t code)
     return out;
 }
 
-/* Characters that would make one line look like two, or turn round what follows them. */
-static bool misleads(uint32_t code)
-{
-    return code == 0x061c || code == 0x200e || code == 0x200f ||
-           (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
-}
-
 /* Put what stands for the character at text in a JSON string, at most 6 bytes: for each byte of what is no
  * strict UTF-8, or a noncharacter, U+FFFD. *ret_len: how many bytes of text that was. */
 static char *put_character(char *out, const char *text, size_t len, size_t *ret_len)
@@ -138,7 +131,7 @@ static char *put_character(char *out, const char *text, size_t len, size_t *ret_
     if (n > len || !oc_utf8_printable(text, n))
         return put_literal(out, "\xef\xbf\xbd");
     *ret_len = n;
-    return misleads(code) ? put_escape(out, code) : put(out, text, n);
+    return oc_utf8_misleads(code) ? put_escape(out, code) : put(out, text, n);
 }
 
 static bool is_plain(char c)

@@ -20,10 +20,6 @@
 #define OC_CONTROL_REPLAY_EVENTS_MAX 256
 #define OC_CONTROL_REPLAY_BYTES_MAX 1048576
 
-/* Replays of one session: so many at once, then so many a second. */
-#define OC_CONTROL_REPLAYS_BURST 32
-#define OC_CONTROL_REPLAYS_PER_S 16
-
 /* Bytes a second that all clients are given by replays. */
 #define OC_CONTROL_REPLAY_BYTES_PER_S 67108864
 
@@ -47,6 +43,7 @@ typedef void (*oc_control_report_t)(void *context, const oc_control_outcome_t *o
 /* What the commands need of the broker. */
 typedef struct oc_control_broker {
     oc_control_report_t report; /* called for each command */
+    bool has_ticks;             /* at which connections that are to end do */
     oc_stream_fn send; /* an event for the asker, to arrive before the answer; false: no memory */
     void *context;     /* of both */
 } oc_control_broker_t;

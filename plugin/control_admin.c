@@ -14,6 +14,12 @@ static oc_err_t nomem(oc_diag_t *diag)
     return oc_fail(diag, OC_E_NOMEM, "out of memory");
 }
 
+/* For the audit log: whom a command that was carried out is about. */
+static void note_whom(oc_diag_t *diag, const char *kind, const char *name)
+{
+    (void)oc_fail(diag, OC_OK, "%s %.200s", kind, name);
+}
+
 /* --- What a request says --- */
 
 /* A member that may be missing: a string that is not empty. */
@@ -204,6 +210,10 @@ oc_err_t oc_control_kick(oc_control_call_t *call, oc_diag_t *diag)
         (err = get_text(call, "subject", &selection.subject, diag)) ||
         (err = get_text(call, "organizationId", &selection.organization, diag)))
         return err;
+    if (!call->broker->has_ticks)
+        return oc_fail(diag, OC_E_REQUEST_INVALID,
+                       "a broker without ticks (Mosquitto 2.0 with per_listener_settings) ends no "
+                       "connections; revoke silences them");
     if (!selection.client_id + !selection.subject + !selection.organization != 2)
         return oc_fail(diag, OC_E_REQUEST_INVALID,
                        "kick needs one of clientId, subject and organizationId");
@@ -213,8 +223,15 @@ oc_err_t oc_control_kick(oc_control_call_t *call, oc_diag_t *diag)
         oc_sessions_kick(sessions, session);
         kicked++;
     }
-    return json_object_set_new(call->data, "kicked", json_integer(kicked)) == 0 ? OC_OK
-                                                                                : nomem(diag);
+    if (json_object_set_new(call->data, "kicked", json_integer(kicked)) != 0)
+        return nomem(diag);
+    if (selection.client_id)
+        note_whom(diag, "clientId", selection.client_id);
+    else if (selection.subject)
+        note_whom(diag, "subject", selection.subject);
+    else
+        note_whom(diag, "organizationId", selection.organization);
+    return OC_OK;
 }
 
 /* --- Revocations --- */
@@ -317,8 +334,10 @@ oc_err_t oc_control_revoke(oc_control_call_t *call, oc_diag_t *diag)
     if (err)
         return err;
     revoked = (json_int_t)oc_gate_apply_revocations(call->gate);
-    return json_object_set_new(call->data, "sessions", json_integer(revoked)) == 0 ? OC_OK
-                                                                                   : nomem(diag);
+    if (json_object_set_new(call->data, "sessions", json_integer(revoked)) != 0)
+        return nomem(diag);
+    note_whom(diag, kind_names[revocation.kind], revocation.name);
+    return OC_OK;
 }
 
 oc_err_t oc_control_unrevoke(oc_control_call_t *call, oc_diag_t *diag)
@@ -326,9 +345,12 @@ oc_err_t oc_control_unrevoke(oc_control_call_t *call, oc_diag_t *diag)
     oc_revocation_t revocation = {0};
     oc_err_t err = get_name(call, &revocation, diag);
 
-    return err ? err
-               : oc_revocations_remove(call->gate->shared->revocations, revocation.kind,
-                                       revocation.name, &call->ticket, diag);
+    if (!err)
+        err = oc_revocations_remove(call->gate->shared->revocations, revocation.kind,
+                                    revocation.name, &call->ticket, diag);
+    if (!err)
+        note_whom(diag, kind_names[revocation.kind], revocation.name);
+    return err;
 }
 
 static bool add_revocation_row(const oc_revocation_t *revocation, json_t *rows)

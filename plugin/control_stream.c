@@ -62,15 +62,11 @@ static oc_err_t get_after(const oc_control_call_t *call, uint64_t *ret_after, oc
 
 /* --- What it may ask for --- */
 
-static const oc_bucket_rate_t replay_rate = {.burst = OC_CONTROL_REPLAYS_BURST,
-                                             .per_second = OC_CONTROL_REPLAYS_PER_S};
-
 static oc_err_t check_rate(oc_control_call_t *call, oc_diag_t *diag)
 {
     oc_shared_t *shared = call->gate->shared;
-    uint64_t now_ms = oc_told_clock(&shared->replay_clock, call->now_s * 1000);
 
-    if (!oc_bucket_take(oc_session_bucket(call->asker->session), replay_rate, now_ms))
+    if (!oc_gate_may_ask(call->gate, call->asker->session, call->now_s))
         return oc_fail(diag, OC_E_LIMIT_RATE, "too many replays; ask again in a second");
     if (shared->replay_s != call->now_s) {
         shared->replay_s = call->now_s;

@@ -70,22 +70,40 @@ bool oc_gate_recognizes(oc_gate_t *gate, const oc_gate_client_t *client,
     return true;
 }
 
+bool oc_gate_may_ask(oc_gate_t *gate, oc_session_t *session, int64_t now_s)
+{
+    static const oc_bucket_rate_t rate = {.burst = OC_GATE_ASKS_BURST,
+                                          .per_second = OC_GATE_ASKS_PER_S};
+
+    return oc_bucket_take(oc_session_bucket(session), rate,
+                          oc_told_clock(&gate->shared->asked_clock, now_s * 1000));
+}
+
 /* Bad tokens are a reason to look at fewer of them; want of memory or of a key is not the client's fault. */
 static bool is_bad_token(oc_err_t err)
 {
     return err != OC_OK && err != OC_E_NOMEM && err != OC_E_KEY_UNKNOWN;
 }
 
-/* A token's bytes → an identity that is good now. */
-static oc_err_t identify(oc_gate_t *gate, const char *address, const oc_gate_token_t *token,
-                         int64_t now_s, oc_identity_t **ret_identity, oc_diag_t *diag)
+/* Whether too many bad tokens came from where this one comes from. Behind a NAT a connection that was let in is not
+ * held up by others, but may not try without end either. */
+static bool is_held(oc_gate_t *gate, const char *address, oc_session_t *session, int64_t now_s)
+{
+    return oc_penalty_held(gate->shared->penalty, address, now_s) &&
+           !(session && oc_gate_may_ask(gate, session, now_s));
+}
+
+/* A token's bytes → an identity that is good now.
+ * session: the one that it is to renew; NULL: there is none */
+static oc_err_t identify(oc_gate_t *gate, const char *address, oc_session_t *session,
+                         const oc_gate_token_t *token, int64_t now_s, oc_identity_t **ret_identity,
+                         oc_diag_t *diag)
 {
     oc_shared_t *shared = gate->shared;
     oc_identity_t *identity = NULL;
     oc_err_t err;
 
-    if (!oc_verifier_knows(gate->verifier, token->hash) &&
-        oc_penalty_held(shared->penalty, address, now_s))
+    if (!oc_verifier_knows(gate->verifier, token->hash) && is_held(gate, address, session, now_s))
         return oc_fail(diag, OC_E_LIMIT_RATE, "too many bad tokens from this address");
     err = oc_verifier_identify(gate->verifier, token->bytes, token->len, token->hash, now_s,
                                &identity, diag);
@@ -101,6 +119,14 @@ static oc_err_t identify(oc_gate_t *gate, const char *address, const oc_gate_tok
     return OC_OK;
 }
 
+/* What the broker's own bridges are called among its clients, unless local_clientid says otherwise. It does not
+ * tell plugins of them, and whoever connects with such an id ends the bridge; when that comes back Mosquitto 2.0
+ * has two clients of one id, and uses one of them after it freed it. */
+static bool is_bridge_id(const char *client_id)
+{
+    return strncmp(client_id, "local.", 6) == 0;
+}
+
 /* identity: NULL for a client of another authenticator */
 static oc_err_t check_client_id(const oc_gate_t *gate, const oc_gate_client_t *client,
                                 const oc_identity_t *identity, int64_t now_s, oc_diag_t *diag)
@@ -108,6 +134,8 @@ static oc_err_t check_client_id(const oc_gate_t *gate, const oc_gate_client_t *c
     if (identity && strlen(client->id) > OC_CLIENT_ID_MAX)
         return oc_fail(diag, OC_E_CLIENT_ID_NOT_BOUND, "the client id is longer than %d bytes",
                        OC_CLIENT_ID_MAX);
+    if (is_bridge_id(client->id))
+        return oc_fail(diag, OC_E_CLIENT_ID_IN_USE, "it is a bridge's");
     /* An id with a slash is somebody's: taking it would end their session, or keep them out. */
     if (identity && (!client->clean_start || strchr(client->id, '/')) &&
         !oc_identity_binds_client_id(identity, client->id))
@@ -132,7 +160,7 @@ oc_err_t oc_gate_check(oc_gate_t *gate, const oc_gate_client_t *client,
                        oc_diag_t *diag)
 {
     oc_identity_t *identity = NULL;
-    oc_err_t err = identify(gate, client->address, token, now_s, &identity, diag);
+    oc_err_t err = identify(gate, client->address, NULL, token, now_s, &identity, diag);
 
     if (!err)
         err = check_client_id(gate, client, identity, now_s, diag);
@@ -197,7 +225,7 @@ oc_err_t oc_gate_refresh(oc_gate_t *gate, oc_session_t *session, const char *add
 
     if (err)
         return oc_fail(diag, err, "the session has ended");
-    err = identify(gate, address, token, now_s, &identity, diag);
+    err = identify(gate, address, session, token, now_s, &identity, diag);
     if (identity)
         err = replace_identity(gate, session, identity, old, diag);
     if (err)

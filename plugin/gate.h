@@ -79,6 +79,12 @@ OC_MUST_CHECK oc_err_t oc_gate_refresh(oc_gate_t *gate, oc_session_t *session, c
                                        const oc_gate_token_t *token, int64_t now_s,
                                        oc_diag_t *diag);
 
+/* What a session may ask for that costs the broker something: so much at once, then so much a second. False: it has
+ * to wait. */
+#define OC_GATE_ASKS_BURST 32
+#define OC_GATE_ASKS_PER_S 16
+bool oc_gate_may_ask(oc_gate_t *gate, oc_session_t *session, int64_t now_s);
+
 /* End the live sessions whose tokens are revoked now. How many there were. */
 size_t oc_gate_apply_revocations(oc_gate_t *gate);
 

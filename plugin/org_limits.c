@@ -316,15 +316,14 @@ oc_err_t oc_limits_publish(oc_limits_t *limits, const oc_limit_rules_t *rules, c
     return OC_OK;
 }
 
-void oc_limits_refused(oc_limits_t *limits, const char *org, size_t org_len, int64_t now_ms)
+void oc_limits_refused(oc_limits_t *limits, const char *org, size_t org_len)
 {
-    org_t *known;
+    org_t *known = org_find(limits, org, org_len);
 
-    (void)oc_told_clock(&limits->clock, now_ms);
-    sweep(limits, SWEEP_PER_EVENT);
-    known = org_use(limits, org, org_len);
-    if (known)
-        known->load.events_refused++;
+    if (!known || known->load.events_accepted == 0)
+        return;
+    known->load.events_accepted--;
+    known->load.events_refused++;
 }
 
 void oc_limits_tick(oc_limits_t *limits, int64_t now_ms)

@@ -72,8 +72,9 @@ OC_MUST_CHECK oc_err_t oc_limits_publish(oc_limits_t *limits, const oc_limit_rul
                                          const char *org, size_t org_len, int64_t now_ms,
                                          oc_diag_t *diag);
 
-/* An event of the organization was refused for another reason. It takes nothing of the rate. */
-void oc_limits_refused(oc_limits_t *limits, const char *org, size_t org_len, int64_t now_ms);
+/* An event that oc_limits_publish() let pass was refused for another reason. What it took of the rate is
+ * gone: else who sends nothing but bad ones would not be bounded. */
+void oc_limits_refused(oc_limits_t *limits, const char *org, size_t org_len);
 
 /* Forget organizations that are idle for long, some with each call. Publishing does so too. */
 void oc_limits_tick(oc_limits_t *limits, int64_t now_ms);

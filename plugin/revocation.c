@@ -9,6 +9,8 @@
 #include "json.h"
 #include "utf8.h"
 
+#define UNREVOKE "{\"unrevoke\":"
+
 static const char *const members[OC_REVOCATION_KINDS] = {
     [OC_REVOKE_JTI] = "jti",
     [OC_REVOKE_SUBJECT] = "subject",
@@ -150,6 +152,29 @@ oc_err_t oc_revocation_parse(const char *bytes, size_t len, oc_revocation_line_t
     return OC_OK;
 }
 
+static bool begins_with(const char *bytes, size_t len, const char *start)
+{
+    size_t start_len = strlen(start);
+
+    return memcmp(bytes, start, len < start_len ? len : start_len) == 0;
+}
+
+bool oc_revocation_cut_off(const char *bytes, size_t len)
+{
+    /* Where a file system wrote nothing, NULs stand. */
+    size_t written = strnlen(bytes, len);
+    char start[64];
+
+    if (begins_with(bytes, written, UNREVOKE))
+        return true;
+    for (int kind = 0; kind < OC_REVOCATION_KINDS; kind++) {
+        (void)snprintf(start, sizeof start, "{\"%s\":\"", members[kind]);
+        if (begins_with(bytes, written, start))
+            return true;
+    }
+    return false;
+}
+
 /* Printable text has two characters that JSON wants escaped. Returns the end. */
 static char *put_string(char *out, const char *text)
 {
@@ -175,8 +200,7 @@ size_t oc_revocation_print(const oc_revocation_t *revocation, bool unrevoke,
                            char out[static OC_REVOCATION_LINE_MAX])
 {
     char *at =
-        out +
-        sprintf(out, unrevoke ? "{\"unrevoke\":{\"%s\":" : "{\"%s\":", members[revocation->kind]);
+        out + sprintf(out, unrevoke ? UNREVOKE "{\"%s\":" : "{\"%s\":", members[revocation->kind]);
 
     at = put_string(at, revocation->name);
     if (unrevoke) {

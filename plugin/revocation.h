@@ -65,6 +65,10 @@ typedef struct oc_revocation_line {
 OC_MUST_CHECK oc_err_t oc_revocation_parse(const char *bytes, size_t len,
                                            oc_revocation_line_t *ret_line, oc_diag_t *diag);
 
+/* Whether a last line without its newline that does not read may be the beginning of one that was printed: then
+ * a crash left it, and it may be cut off. Anything else is somebody's, and not to be lost. */
+bool oc_revocation_cut_off(const char *bytes, size_t len);
+
 /* The line of a good revocation, its newline included; or the one that takes it back. Returns its length;
  * there is no NUL. */
 size_t oc_revocation_print(const oc_revocation_t *revocation, bool unrevoke,

@@ -71,7 +71,7 @@ oc_err_t oc_revocation_text_load(const char *path, const char *bytes, size_t len
 
         if (err == OC_E_NOMEM)
             return oc_fail(diag, err, "out of memory");
-        text.cut_off = err && !newline;
+        text.cut_off = err && !newline && oc_revocation_cut_off(bytes, len);
         if (text.cut_off)
             break;
         text.lines++;
@@ -251,6 +251,7 @@ static oc_err_t mend(const char *path, int fd, off_t *size, bool *ret_open, oc_d
     off_t start = unended_line(fd, *size);
     size_t len = start < 0 ? 0 : (size_t)(*size - start);
     char bytes[OC_REVOCATION_LINE_MAX];
+    size_t read_len;
     oc_revocation_line_t line;
     oc_err_t err = OC_E_INTERNAL;
 
@@ -259,13 +260,18 @@ static oc_err_t mend(const char *path, int fd, off_t *size, bool *ret_open, oc_d
         return fail_errno(path, diag);
     if (len == 0)
         return OC_OK;
-    if (len <= sizeof bytes && pread(fd, bytes, len, start) == (ssize_t)len)
+    read_len = len < sizeof bytes ? len : sizeof bytes;
+    if (pread(fd, bytes, read_len, start) != (ssize_t)read_len)
+        return fail_errno(path, diag);
+    if (len == read_len)
         err = oc_revocation_parse(bytes, len, &line, NULL);
     if (err == OC_E_NOMEM)
         return oc_fail(diag, err, "out of memory");
     *ret_open = err == OC_OK;
     if (*ret_open)
         return OC_OK;
+    if (!oc_revocation_cut_off(bytes, read_len))
+        return oc_fail(diag, OC_E_IO, "'%.150s': its last line is no revocation", path);
     if (ftruncate(fd, start) != 0)
         return fail_errno(path, diag);
     *size = start;

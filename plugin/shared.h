@@ -31,9 +31,9 @@ typedef struct oc_shared {
         *stream; /* with per_listener_settings each keeps as much as the one that keeps most */
     oc_name_key_t unshown_key;
     uint64_t unshown; /* hash of the event whose ACL check was passed, until its MESSAGE; 0: none */
-    oc_told_clock_t replay_clock;
-    int64_t replay_s;    /* the second that replay_bytes is about */
-    size_t replay_bytes; /* replayed in it */
+    oc_told_clock_t asked_clock; /* of oc_gate_may_ask() */
+    int64_t replay_s;            /* the second that replay_bytes is about */
+    size_t replay_bytes;         /* replayed in it */
     oc_metrics_t metrics;
     oc_metrics_published_t published; /* below $SYS */
     int64_t publish_s;                /* when to publish next */

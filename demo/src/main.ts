@@ -3,7 +3,7 @@
 
 import { openConnection, type Status } from './connection.js';
 import { decodeEvent, InvoiceEvent, NotificationEvent, type StreamEvent } from './events.js';
-import { createView, formatAmount, type Indicator, type Tone, type View } from './view.js';
+import { createView, formatAmount, formatData, type Indicator, type Tone, type View } from './view.js';
 
 interface Address {
   readonly organizationId: string;
@@ -74,12 +74,18 @@ function showInvoice(view: View, event: InvoiceStreamEvent): void {
   view.toast(tone, title, `${invoiceNumber} \u00b7 ${formatAmount(amount)} ${currency}`);
 }
 
-/** Types that the catalogue gets later have no place on this page. */
+/** The rest of the catalogue has no place of its own on this page: a message names the type and all its data. */
+function showOther(view: View, event: Pick<StreamEvent, 'type' | 'data'>): void {
+  view.toast('info', event.type, formatData(event.data));
+}
+
 function show(view: View, event: StreamEvent): void {
   if (isInvoice(event)) {
     showInvoice(view, event);
   } else if (event.type === NotificationEvent.CREATED) {
     view.toast(event.data.type, event.data.title, event.data.message);
+  } else {
+    showOther(view, event);
   }
 }
 

@@ -55,6 +55,12 @@ export function formatAmount(amount: string): string {
   return `${amount.startsWith('-') ? '\u2212' : ''}${grouped}.${fraction.padEnd(2, '0')}`;
 }
 
+/** Names and values as they came. */
+export function formatData(data: object): string {
+  const shown = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
+  return Object.entries(data).map(([name, value]) => `${name}: ${shown(value)}`).join(' \u00b7 ');
+}
+
 const clock = new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium' });
 
 function timeElement(timestamp: string): HTMLElement {

@@ -130,6 +130,20 @@ static int refresh(plugin_t *plugin, struct mosquitto *client, oc_session_t *ses
     return MOSQ_ERR_AUTH;
 }
 
+/* A client with another method, which another plugin may know. Without non_jwt_clients defer it has no rights here,
+ * whoever lets it in. */
+static int defer_method(plugin_t *plugin, struct mosquitto *client, const oc_session_t *session)
+{
+    if (!plugin->config.defer_non_jwt || (session && oc_session_connected(session)))
+        return MOSQ_ERR_PLUGIN_DEFER;
+    oc_sessions_drop(plugin->gate.shared->sessions, client);
+    {
+        const oc_gate_client_t described = describe(client, NULL, true);
+
+        return defer(plugin, client, &described);
+    }
+}
+
 /* For CONNECT, and for an AUTH packet on the live connection, which has a session already. */
 int on_ext_auth_start(int event, void *event_data, void *userdata)
 {
@@ -141,7 +155,7 @@ int on_ext_auth_start(int event, void *event_data, void *userdata)
 
     (void)event;
     if (!auth->auth_method || strcmp(auth->auth_method, AUTH_METHOD) != 0)
-        return MOSQ_ERR_PLUGIN_DEFER;
+        return defer_method(plugin, auth->client, session);
     if (!oc_gate_token(&plugin->gate, data, auth->data_in_len, &token))
         return no_memory(plugin, auth->client);
     if (session && oc_session_connected(session) && !oc_session_foreign(session))

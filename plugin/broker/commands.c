@@ -108,15 +108,19 @@ static bool send_event(void *context, const char *topic, const char *payload, si
     return event_send(asked->plugin, mosquitto_client_id(asked->client), topic, payload, len);
 }
 
+static bool has_ticks(const plugin_t *plugin)
+{
+    int64_t ticked_ms = plugin->gate.shared->ticked_ms;
+
+    return ticked_ms > 0 && monotonic_ms() < ticked_ms + TICK_MISSING_MS;
+}
+
 /* An answer that waits for the disk is sent by a tick, to a client that is still there. */
 static bool may_wait(const plugin_t *plugin, const oc_session_t *session)
 {
     const oc_identity_t *identity = NULL;
 
-    int64_t ticked_ms = plugin->gate.shared->ticked_ms;
-
-    return ticked_ms > 0 && monotonic_ms() < ticked_ms + TICK_MISSING_MS &&
-           oc_session_rights(session, &identity) == OC_OK;
+    return has_ticks(plugin) && oc_session_rights(session, &identity) == OC_OK;
 }
 
 /* The plugin that let the client in: its keys and options hold for it. */
@@ -138,7 +142,7 @@ int on_control(int event, void *event_data, void *userdata)
     const oc_control_asker_t asker = {session, client_id,
                                       mosquitto_client_address(control->client)};
     asked_t asked = {plugin, control->client, session};
-    const oc_control_broker_t broker = {report, send_event, &asked};
+    const oc_control_broker_t broker = {report, has_ticks(plugin), send_event, &asked};
     oc_control_answer_t answer = {0};
 
     (void)event;

@@ -105,17 +105,17 @@ oc_err_t event_take(plugin_t *plugin, const event_t *event, stamped_t *ret_stamp
 {
     oc_shared_t *shared = plugin->gate.shared;
     oc_slice_t org = event->org;
-    int64_t time_ms = monotonic_ms();
     stamped_t stamped = {0};
-    oc_err_t err = event_check(&plugin->config, event, diag);
+    oc_err_t err = oc_limits_publish(shared->limits, &plugin->config.limits, org.start, org.len,
+                                     monotonic_ms(), diag);
 
-    if (err)
-        oc_limits_refused(shared->limits, org.start, org.len, time_ms);
-    else
-        err = oc_limits_publish(shared->limits, &plugin->config.limits, org.start, org.len, time_ms,
-                                diag);
-    if (!err)
-        err = number(plugin, event, &stamped, diag);
+    if (!err) {
+        err = event_check(&plugin->config, event, diag);
+        if (!err)
+            err = number(plugin, event, &stamped, diag);
+        if (err)
+            oc_limits_refused(shared->limits, org.start, org.len);
+    }
     shared->metrics.events[err]++;
     if (!err)
         *ret_stamped = stamped;

@@ -112,7 +112,7 @@ static void log_troubles(plugin_t *plugin)
     if (oc_revocations_take_error(shared->revocations, revocations))
         mosquitto_log_printf(MOSQ_LOG_ERR, "orgcast: revocation_file: %s", revocations);
     if (oc_audit_take_error(shared->audit, audit, sizeof audit))
-        mosquitto_log_printf(MOSQ_LOG_ERR, "orgcast: audit_log_file: %s", audit);
+        mosquitto_log_printf(MOSQ_LOG_ERR, "orgcast: %s", audit);
 }
 
 int on_tick(int event, void *event_data, void *userdata)

@@ -97,9 +97,10 @@ void report_refusal(plugin_t *plugin, const decision_t *decision)
 
 void report_denial(plugin_t *plugin, const decision_t *decision)
 {
-    char topic[LOG_TEXT_MAX];
+    char topic[LOG_TEXT_MAX] = "";
     char id[LOG_TEXT_MAX];
     char subject[LOG_TEXT_MAX] = "";
+    const char *quote = decision->topic ? "'" : "";
     const char *client_id = client_id_of(decision);
     const char *name = subject_of(decision);
 
@@ -108,10 +109,11 @@ void report_denial(plugin_t *plugin, const decision_t *decision)
         return;
     if (name)
         (void)oc_utf8_quote(name, subject, sizeof subject);
+    if (decision->topic)
+        (void)oc_utf8_quote(decision->topic, topic, sizeof topic);
     mosquitto_log_printf(MOSQ_LOG_NOTICE,
-                         "orgcast: denied %s '%s' to client '%s' subject '%s': %s%s%s%s",
-                         decision->action,
-                         oc_utf8_quote(decision->topic ? decision->topic : "", topic, sizeof topic),
+                         "orgcast: denied %s%s%s%s%s to client '%s' subject '%s': %s%s%s%s",
+                         decision->action, decision->topic ? " " : "", quote, topic, quote,
                          oc_utf8_quote(client_id ? client_id : "", id, sizeof id), subject,
                          oc_err_name(decision->err), decision->detail ? " (" : "",
                          decision->detail ? decision->detail : "", decision->detail ? ")" : "");

@@ -10,7 +10,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 
-const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+export const BUILD = process.env.ORGCAST_BUILD ?? join(ROOT, 'build/dev');
 export const DEADLINE_MS = 20_000;
 
 export async function freePort() {
@@ -53,25 +54,28 @@ export async function run(program, args, input = '') {
   return stdout;
 }
 
-/** One folder, two ports, and the Mosquitto that belongs to them. */
+/** One folder, two ports, and the Mosquitto that belongs to them: with the page of the tree at `root`, the plugin of
+ *  `build`, and the command line that emits. */
 export class Broker {
   #child = null;
   #log = '';
 
-  constructor(folder, port, wsPort) {
+  constructor(folder, port, wsPort, { root = ROOT, build = BUILD, orgcast = join(build, 'cli/orgcast') } = {}) {
     this.folder = folder;
     this.port = port;
     this.wsPort = wsPort;
-    this.build = process.env.ORGCAST_BUILD ?? join(ROOT, 'build/dev');
+    this.root = root;
+    this.build = build;
+    this.orgcast = orgcast;
   }
 
-  static async create() {
+  static async create(options) {
     const folder = await mkdtemp(join(tmpdir(), 'orgcast-browser-'));
-    return new Broker(folder, await freePort(), await freePort());
+    return new Broker(folder, await freePort(), await freePort(), options);
   }
 
   async start() {
-    this.#child = spawn(join(ROOT, 'demo/serve'), [this.folder, String(this.port), String(this.wsPort)], {
+    this.#child = spawn(join(this.root, 'demo/serve'), [this.folder, String(this.port), String(this.wsPort)], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ORGCAST_BUILD: this.build },
     });
@@ -120,7 +124,7 @@ export class Broker {
   /** Emits events by the C library, through the command line, and returns when the broker has them. */
   emit(...events) {
     const lines = events.map((event) => `${JSON.stringify(event)}\n`).join('');
-    return run(join(this.build, 'cli/orgcast'), [
+    return run(this.orgcast, [
       'emit', '--stdin', '--json', '--host', '127.0.0.1', '--port', String(this.port),
       '--token-file', join(this.folder, 'backend.jwt'),
     ], lines);
@@ -166,8 +170,13 @@ export async function openPage(browser, url, options = {}) {
   return page;
 }
 
-export function waitForIndicator(page, state) {
-  return page.locator(`#indicator[data-state="${state}"]`).waitFor();
+/** A page whose script has ended shows nothing more: then the failure says what ended it. */
+export async function waitForIndicator(page, state) {
+  try {
+    await page.locator(`#indicator[data-state="${state}"]`).waitFor();
+  } catch (error) {
+    throw new Error([error.message, ...page.problems].join('\n'));
+  }
 }
 
 export function waitForInvoice(page, invoiceId, status) {

@@ -126,11 +126,15 @@ def test_no_broker(orgcast, make_broker):
 
 @pytest.mark.parametrize("end", ["stop", "kill"])
 def test_the_broker_goes(background, open_broker, end):
+    """It waits for it to come back; test_cli_resume.py has what it makes of what was missed."""
     listen = start(background, open_broker)
     getattr(open_broker, end)()
-    assert listen.end() == 1
+    listen.wait_err("; trying again\n")
     assert re.search(r"the connection to 127.0.0.1:\d+ is lost|the broker ended the connection: ",
                      listen.err())
+    assert re.search(r"cannot connect to 127.0.0.1:\d+: Connection refused; trying again\n",
+                     listen.err())
+    assert listen.interrupt() == 0
 
 
 # -- with the plugin ---------------------------------------------------------------------------
@@ -174,6 +178,7 @@ def test_the_token_expires(background, plugin_broker, keys):
                    token=mint(claims(exp=int(time.time()) + 2), keys.get("hs")))
     assert listen.end() == 1
     assert "the broker ended the connection: " in listen.err()
+    assert "refused the connection: not authorized (0x87)\n" in listen.err()
 
 
 def test_tls(background, orgcast, make_broker, secret_file, authority, keys, tmp_path):

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import pytest
 from broker import PLUGIN, free_ports, mosquitto_version
+from dynsec import plugin_path
 from idp import Provider, jwk, key_set
 from mqtt import TIMEOUT_S
 
@@ -101,6 +102,25 @@ CASES = [
           ("main", 11, "'maybe' is neither defer nor deny"), ("main", 5, "jwt_secret_file"),
           ("main", 9, "jwks_file"))),
 
+    Case("files that the broker writes", conf(
+        SECRET, "plugin_opt_audit_log_file {folder}/audit.log",
+        "plugin_opt_revocation_file {folder}/revocations.jsonl")),
+    Case("files in folders that are not there", conf(
+        SECRET, "plugin_opt_audit_log_file {folder}/none/audit.log",
+        "plugin_opt_revocation_file {folder}/none/revocations.jsonl"),
+         (("main", 6, "audit_log_file: '.*/none/audit.log' cannot be written .*: No such file"),
+          ("main", 7, "revocation_file: '.*/none/revocations.jsonl' cannot be written .*: No such file"))),
+    Case("a folder for the audit log", conf(SECRET, "plugin_opt_audit_log_file {folder}"),
+         (("main", 6, "audit_log_file: '.*' cannot be written .*: Is a directory"),)),
+
+    Case("dynamic-security above the plugin", conf(
+        "plugin {dynsec}", "plugin_opt_config_file {folder}/dynsec.json", "plugin {plugin}", SECRET,
+        "plugin_opt_non_jwt_clients defer", plugin=False),
+         (("main", 6, "the dynamic-security plugin is loaded before this one"),)),
+    Case("dynamic-security below the plugin", conf(
+        SECRET, "plugin_opt_non_jwt_clients defer", "plugin {dynsec}",
+        "plugin_opt_config_file {folder}/dynsec.json")),
+
     Case("no plugin", conf(plugin=False), (("main", 0, "no line loads mosquitto_orgcast.so"),),
          starts=True),
     Case("another plugin only", conf("# plugin {plugin}", plugin=False),
@@ -167,6 +187,7 @@ def written(tmp_path, keys):
     (tmp_path / "conf.d").mkdir()
     (tmp_path / "secret").write_bytes(keys.get("hs"))
     (tmp_path / "short").write_text("short")
+    (tmp_path / "dynsec.json").write_text("{}")
     for name in ("p256", "p384", "p256:2"):
         keys.write(tmp_path, name)
     (tmp_path / "set.json").write_bytes(key_set(jwk(keys.get("ed25519"), "e")))
@@ -175,7 +196,7 @@ def written(tmp_path, keys):
     def write(case, authority):
         (tmp_path / "ca.pem").write_bytes(authority.ca_path.read_bytes())
         port, free = free_ports(2)
-        names = {"port": port, "free": free, "plugin": PLUGIN, "folder": tmp_path,
+        names = {"port": port, "free": free, "plugin": PLUGIN, "folder": tmp_path, "dynsec": plugin_path(),
                  "user": "user root" if os.geteuid() == 0 else "# nobody"}
         for name, text in case.files.items():
             (tmp_path / "conf.d" / name).write_text(text.format(**names))
@@ -207,7 +228,7 @@ def test_conf_check(case, orgcast, written, authority, make_broker):
         assert all(set(o) == {"file", "line", "message"} for o in objects)
         assert [line.partition(": ")[2] for line in lines] == [o["message"] for o in objects]
     else:
-        assert len(lines) == 1 and re.search(r": the plugin, with \d+ keys from files$", lines[0])
+        assert len(lines) == 1 and re.search(r": the plugin, with \d+ keys? from files$", lines[0])
         assert orgcast("conf", "check", path, "--json").stdout == ""
 
     starts = not case.problems if case.starts is None else case.starts
@@ -231,7 +252,30 @@ def test_a_skipped_key_is_a_warning(orgcast, tmp_path, keys):
     result = orgcast("conf", "check", tmp_path / "conf")
     assert result.returncode == 0
     assert re.search(r"(?m)^warning: .*set.json: key 1 is skipped: .*RSA of 1024 bits", result.stdout)
-    assert "with 1 keys from files" in result.stdout
+    assert "with 1 key from files" in result.stdout
+
+
+def test_a_cache_that_cannot_be_written_is_a_warning(orgcast, tmp_path, secret_file):
+    """The broker starts without it."""
+    (tmp_path / "conf").write_text(
+        f"plugin {PLUGIN}\nplugin_opt_jwt_secret_file {secret_file}\n"
+        f"plugin_opt_jwks_cache_file {tmp_path}/none/cache.json\n")
+    result = orgcast("conf", "check", tmp_path / "conf")
+    assert result.returncode == 0
+    assert re.search(r"(?m)^warning: plugin_opt_jwks_cache_file: '\S+' cannot be written by", result.stdout)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root is told")
+@pytest.mark.parametrize("user, told", [("", "'mosquitto'"), ("user mqtt\n", "'mqtt'"), ("user root\n", None)])
+def test_root_is_told_that_it_reads_everything(orgcast, tmp_path, secret_file, user, told):
+    (tmp_path / "conf").write_text(f"{user}plugin {PLUGIN}\nplugin_opt_jwt_secret_file {secret_file}\n")
+    result = orgcast("conf", "check", tmp_path / "conf")
+    assert result.returncode == 0
+    if told:
+        assert f"warning: looked at as root, but the broker becomes {told}" in result.stdout
+    else:
+        assert "warning" not in result.stdout
+    assert orgcast("conf", "check", "--json", tmp_path / "conf").stdout == ""
 
 
 def test_each_plugin_line_is_looked_at(orgcast, tmp_path, secret_file):
@@ -243,7 +287,7 @@ def test_each_plugin_line_is_looked_at(orgcast, tmp_path, secret_file):
     result = orgcast("conf", "check", tmp_path / "conf")
     assert result.returncode == 1
     assert re.search(r"(?m)^\S+/conf:6: no key to check tokens with", result.stdout)
-    assert re.search(r"(?m)^\S+/conf:3: the plugin, with 1 keys from files$", result.stdout)
+    assert re.search(r"(?m)^\S+/conf:3: the plugin, with 1 key from files$", result.stdout)
 
 
 @pytest.mark.parametrize("arguments, code, says", [

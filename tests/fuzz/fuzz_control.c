@@ -144,7 +144,7 @@ static void handle(size_t who, const char *request, size_t len)
     const oc_control_asker_t asker = {
         oc_sessions_find(shared.sessions, &visitors[who], people[who].id), people[who].id, NULL};
     size_t told = 0;
-    const oc_control_broker_t broker = {count, send_event, &told};
+    const oc_control_broker_t broker = {count, true, send_event, &told};
     oc_control_answer_t answer = {0};
     json_t *json = NULL;
     const json_t *responses;

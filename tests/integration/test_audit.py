@@ -100,12 +100,12 @@ def test_commands_and_what_they_end(broker, file, tokens, join):
     data(client, "refresh", token=tokens.member(sub="ann", jti="t-2"))
     found(file, action="refresh", result="allowed", subject="ann")
     data(admin, "kick", subject="ann")
-    found(file, action="kick", result="allowed", subject="ops")
+    found(file, action="kick", result="allowed", subject="ops", detail="subject ann")
     client.wait_closed()
     found(file, action="kicked", clientId=client.client_id, subject="ann")
     client = join(broker, name(), tokens.member(sub="ann", jti="t-1"), V5)
     data(admin, "revoke", jti="t-1")
-    found(file, action="revoke", result="allowed", subject="ops")
+    found(file, action="revoke", result="allowed", subject="ops", detail="jti t-1")
     client.wait_closed()
     found(file, action="revoked", reason="token_revoked", clientId=client.client_id)
     client = join(broker, name(), tokens.member(sub="ann", exp=int(time.time()) + 100), V5)
@@ -158,6 +158,13 @@ def test_file_that_cannot_be_made_is_told_at_start(make_broker, secret_file, tmp
     log = make_broker({"jwt_secret_file": secret_file, "audit_log_file": tmp_path / "no/such"},
                       start=False).refused_start()
     assert "orgcast: plugin_opt_audit_log_file: " in log and "No such file" in log
+
+
+def test_what_takes_its_place_while_it_runs_is_told_once(broker, file):
+    file.rename(file.with_name("older"))
+    file.mkdir()
+    broker.reload()
+    broker.wait_log(r"(?m)^orgcast: audit_log_file '.*' is a directory; the old file stays$")
 
 
 def test_no_token_in_it(broker, file, tokens, join):

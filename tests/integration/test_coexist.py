@@ -400,6 +400,32 @@ def test_a_bridge_of_the_broker(mode, version, make_broker, secret_file, tokens,
     assert "onnecting bridge" not in near.log(mark)
 
 
+@pytest.mark.parametrize("mode", ["deny", "defer"])
+def test_nobody_takes_the_id_of_a_bridge(mode, make_broker, secret_file, tokens, join):
+    """It would end the bridge, as often as it comes back."""
+    far = make_broker(plugin=False, extra="allow_anonymous true")
+    near = make_broker({"jwt_secret_file": secret_file, "non_jwt_clients": mode}, foreign=FOREIGN,
+                       extra=bridge("far", far.ports["tcp"], "# in 2"))
+    far.wait_log("Sending SUBACK")
+    name = near.wait_log(r"[Bb]ridge (local\.\S+\.far)\b").group(1)
+    member = join(near, "member", tokens.member(), V5)
+    member.subscribe(ALL)
+    mark = near.mark()
+    passwords = [tokens.member(sub="eve"), tokens.service()]
+    if mode == "defer":
+        passwords.append(FOREIGN_PASSWORD + "root")
+    for password in passwords:
+        for version in VERSIONS:
+            with Client(near, version) as thief:
+                assert thief.connect(name, password, username="root").code == refused(version)
+            assert near.refusal(name, mark) == ("client_id_in_use", " (it is a bridge's)")
+            mark = near.mark()
+    sender = join(far, "sender", None, V5, username=None)
+    last = event("acme", entity="last")
+    sender.publish(*last)
+    assert [event_id(m.payload) for m in member.take(1)] == [event_id(last[1])]
+
+
 @pytest.mark.parametrize("version", BRIDGE_VERSIONS)
 def test_a_bridge_that_logs_in(version, broker, make_broker, tokens, join):
     """For this broker it is a client with a password: its ACL and `validate_events` hold for it."""

@@ -2,6 +2,7 @@
 """Limits: connections of an organization and a subject, events of an organization, bad tokens of an address."""
 
 import itertools
+import re
 import time
 
 import pytest
@@ -149,6 +150,18 @@ def test_publish_rate(qos, version, limited, tokens, join):
         return event_id(again[1]) in [event_id(m.payload) for m in reader.drain()]
 
     wait_for(room, "the bucket to refill")
+
+
+def test_refused_events_take_of_the_rate(limited, tokens, join):
+    """Checking them is what costs the broker time."""
+    broker = limited(max_publish_rate_per_org=5)
+    client = join(broker, name(), tokens.publisher(), V5)
+    codes = [client.publish(topic("acme"), b"{}") for _ in range(20)]
+    assert codes[:5] == [NOT_AUTHORIZED] * 5 and codes[5:].count(QUOTA_EXCEEDED) >= 13
+    denied = re.findall(r"denied publish .*: (event_invalid|limit_rate)", broker.log())
+    assert denied.count("limit_rate") >= 13 and denied[:5] == ["event_invalid"] * 5
+    row, = data(join(broker, name(), tokens.mint(scope="orgcast:admin"), V5), "stats", organizationId="acme")["byOrganization"]
+    assert row["events"]["refused"] == 20 and row["events"]["accepted"] == 0
 
 
 def test_a_will_counts(limited, tokens, join):

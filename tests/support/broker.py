@@ -305,7 +305,7 @@ class Broker:
 
     def denial(self, action, client_id, since=0):
         """Waits for the line of a denied subscribe or publish; gives (topic, reason)."""
-        match = self.wait_log(rf"(?m)^orgcast: denied {action} '(.*)' to client "
+        match = self.wait_log(rf"(?m)^orgcast: denied {action}(?: '(.*)')? to client "
                               rf"'{re.escape(client_id)}' subject '.*': (\w+)", since)
         return match.group(1), match.group(2)
 

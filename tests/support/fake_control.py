@@ -69,7 +69,10 @@ class FakeControl(threading.Thread):
                     head, body = self.buffer[0], self.buffer[at:at + length]
                     self.buffer = self.buffer[at + length:]
                     return head >> 4, head & 15, body
-            piece = link.recv(65536)
+            try:
+                piece = link.recv(65536)
+            except ConnectionResetError:  # it has gone without reading everything
+                return None
             if not piece:
                 return None
             self.buffer += piece

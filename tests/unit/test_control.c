@@ -125,7 +125,7 @@ static bool send_event(void *context, const char *topic, const char *payload, si
     return true;
 }
 
-static const oc_control_broker_t broker = {ignore, send_event, NULL};
+static const oc_control_broker_t broker = {ignore, true, send_event, NULL};
 
 static oc_err_t handle(int client, const char *id, const char *request, oc_control_answer_t *ret)
 {
@@ -376,7 +376,7 @@ END_TEST
 /* So many at once, and then it is told to wait. */
 START_TEST(replays_are_bounded)
 {
-    for (int i = 0; i < OC_CONTROL_REPLAYS_BURST; i++) {
+    for (int i = 0; i < OC_GATE_ASKS_BURST; i++) {
         OC_CLEANUP(oc_json_decrefp) json_t *response = replay_after("0");
 
         ck_assert_ptr_nonnull(json_object_get(response, "data"));
@@ -426,6 +426,48 @@ START_TEST(no_numbers_no_replay)
 }
 END_TEST
 
+/* --- Bad tokens of one address --- */
+
+static oc_err_t refresh_with(const char *token)
+{
+    oc_gate_token_t bytes;
+    oc_diag_t diag = {0};
+
+    ck_assert(oc_gate_token(&gate, token, strlen(token), &bytes));
+    return oc_gate_refresh(&gate, session_of(0, "ann"), "192.0.2.1", &bytes, NOW_S, &diag);
+}
+
+START_TEST(others_do_not_hold_up_a_live_session)
+{
+    char *fresh = sign("bob", "acme", "");
+
+    for (int i = 0; i < 40; i++)
+        ck_assert_int_ne(enter(5, "guess", "a.b.c"), OC_OK);
+    ck_assert_int_eq(enter(5, "bob", fresh), OC_E_LIMIT_RATE);
+    ck_assert_int_eq(refresh_with(renewed), OC_OK);
+    for (int i = 1; i < OC_GATE_ASKS_BURST; i++)
+        ck_assert_int_eq(refresh_with("a.b.c"), OC_E_TOKEN_MALFORMED);
+    ck_assert_int_eq(refresh_with("a.b.c"), OC_E_LIMIT_RATE);
+    free(fresh);
+}
+END_TEST
+
+START_TEST(no_kick_without_ticks)
+{
+    static const char request[] = "{\"commands\":[{\"command\":\"kick\",\"subject\":\"ann\"}]}";
+    const oc_control_asker_t asker = {session_of(1, "ops"), "ops", NULL};
+    const oc_control_broker_t tickless = {ignore, false, send_event, NULL};
+    oc_control_answer_t answer = {0};
+
+    ck_assert_int_eq(
+        oc_control_handle(&gate, &asker, request, strlen(request), NOW_S, &tickless, &answer),
+        OC_OK);
+    ck_assert_ptr_nonnull(strstr(answer.text, "\"code\":\"request_invalid\""));
+    ck_assert_ptr_null(strstr(answer.text, "kicked"));
+    free(answer.text);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tcase = tcase_create("control");
@@ -444,5 +486,7 @@ int main(void)
     tcase_add_test(tcase, replay_when_the_broker_has_no_memory);
     tcase_add_test(tcase, replay_without_memory);
     tcase_add_test(tcase, no_numbers_no_replay);
+    tcase_add_test(tcase, others_do_not_hold_up_a_live_session);
+    tcase_add_test(tcase, no_kick_without_ticks);
     return unit_run("control", tcase);
 }

@@ -302,14 +302,16 @@ END_TEST
 START_TEST(refused_for_another_reason)
 {
     ck_assert_int_eq(publish(2, "acme", 0), OC_OK);
-    for (int i = 0; i < 5; i++)
-        oc_limits_refused(limits, "acme", 4, 0);
-    oc_limits_refused(limits, "globex", 6, 0);
+    oc_limits_refused(limits, "acme", 4);
+    ck_assert_uint_eq(load_of("acme")->events_accepted, 0);
+    ck_assert_uint_eq(load_of("acme")->events_refused, 1);
+    /* It has taken its part of the rate. */
     ck_assert_int_eq(publish(2, "acme", 0), OC_OK);
     ck_assert_int_eq(publish(2, "acme", 0), OC_E_LIMIT_RATE);
-    ck_assert_uint_eq(load_of("acme")->events_accepted, 2);
-    ck_assert_uint_eq(load_of("acme")->events_refused, 6);
-    ck_assert_uint_eq(load_of("globex")->events_refused, 1);
+    ck_assert_uint_eq(load_of("acme")->events_accepted, 1);
+    ck_assert_uint_eq(load_of("acme")->events_refused, 2);
+    oc_limits_refused(limits, "globex", 6);
+    ck_assert_ptr_null(oc_limits_find_org(limits, "globex", 6));
 }
 END_TEST
 
@@ -389,8 +391,8 @@ START_TEST(a_million_organizations)
     ck_assert(known_number(1000000 - OC_IDLE_ORGS_MAX));
     ck_assert(!known_number(1000000 - OC_IDLE_ORGS_MAX - 1));
     /* One that was used again is not the next to go. */
-    oc_limits_refused(limits, "org-999998", 10, 0);
-    oc_limits_refused(limits, "org-983616", 10, 0);
+    ck_assert_int_eq(publish(0, "org-999998", 0), OC_OK);
+    ck_assert_int_eq(publish(0, "org-983616", 0), OC_OK);
     publish_number(1000000, 0);
     ck_assert(known_number(983616));
     ck_assert(!known_number(983617));
@@ -682,7 +684,9 @@ START_TEST(as_the_model)
             step_leave(now_ms);
             break;
         case 2:
-            oc_limits_refused(limits, org_name(org), strlen(org_name(org)), now_ms);
+            if (publish(0, org_name(org), now_ms) != OC_OK)
+                ck_abort_msg("step %d: publish", step);
+            oc_limits_refused(limits, org_name(org), strlen(org_name(org)));
             model_use(org, now_ms);
             model[org].refused++;
             break;

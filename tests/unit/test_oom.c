@@ -482,7 +482,7 @@ START_TEST(limits_without_memory)
     WANT(oc_limits_publish(limits, &rules, "acme", 4, 0, &diag) == OC_E_NOMEM);
     WANT(diag.code == OC_E_NOMEM);
     WANT(oc_limits_publish(limits, &unlimited, "acme", 4, 0, NULL) == OC_OK);
-    oc_limits_refused(limits, "acme", 4, 0);
+    oc_limits_refused(limits, "acme", 4);
     oc_limits_leave(limits, first);
     oc_limits_tick(limits, 1);
     oom_disarm();

@@ -455,6 +455,48 @@ START_TEST(a_tail_of_nothing)
 }
 END_TEST
 
+/* A path given by mistake: a secret, a key set, another program's file. None of it is cut off. */
+START_TEST(a_last_line_of_something_else)
+{
+    static const char *const texts[] = {
+        "0123456789abcdef0123456789abcdef",
+        "{\"keys\":[",
+        "{\"keys\":[{}]}",
+        "{ \"jti\":",
+        "-----BEGIN PUBLIC KEY-----",
+        "x",
+        "[",
+        "\xff\xfe",
+    };
+    char text[6000];
+
+    for (size_t i = 0; i <= COUNT(texts); i++) {
+        oc_diag_t diag = {0};
+
+        /* The last is longer than any line. */
+        memset(text, 0, sizeof text);
+        if (i < COUNT(texts))
+            memcpy(text, texts[i], strlen(texts[i]));
+        else
+            memset(text, 'x', sizeof text - 1);
+        write_file(text);
+        ck_assert_msg(open_store(&diag) == OC_E_IO, "%.40s", text);
+        ck_assert_str_eq(file_text(), text);
+        close_store();
+        /* Nor once it is running. */
+        write_file(JTI_A);
+        open_good();
+        write_file(text);
+        ck_assert(!settles(add(OC_REVOKE_JTI, "b", INT64_MAX)));
+        ck_assert_int_eq(oc_revocations_reload(store, NOW_S, NULL), OC_E_IO);
+        ck_assert_str_eq(file_text(), text);
+        check_listing("a b", "kept");
+        close_store();
+        ck_assert_str_eq(file_text(), text);
+    }
+}
+END_TEST
+
 /* Between the writing of the new file and its taking the old one's place, or before it was whole. */
 START_TEST(a_crash_while_written_anew)
 {
@@ -1013,6 +1055,7 @@ int main(void)
     tcase_add_test(tcase, settled_is_on_disk);
     unit_add_table(tcase, a_torn_last_line, tails);
     tcase_add_test(tcase, a_tail_of_nothing);
+    tcase_add_test(tcase, a_last_line_of_something_else);
     tcase_add_test(tcase, a_crash_while_written_anew);
     tcase_add_test(tcase, garbage_does_not_pile_up);
     tcase_add_test(tcase, forgotten_on_disk);
