@@ -21,6 +21,8 @@ static oc_err_t make(oc_shared_t *shared, int64_t now_s, oc_diag_t *diag)
     shared->stream = oc_stream_new();
     if (!shared->stream || !shared->sessions || oc_revocations_new(&shared->revocations) != OC_OK)
         return nomem(diag);
+    if (!oc_name_key_draw(&shared->unshown_key))
+        return oc_fail(diag, OC_E_INTERNAL, "the system has no random bytes");
     return OC_OK;
 }
 

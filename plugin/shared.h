@@ -13,6 +13,7 @@
 #include "err.h"
 #include "metrics.h"
 #include "metrics_http.h"
+#include "name_table.h"
 #include "options.h"
 #include "org_limits.h"
 #include "penalty.h"
@@ -28,6 +29,8 @@ typedef struct oc_shared {
     oc_penalty_t *penalty;
     oc_stream_t
         *stream; /* with per_listener_settings each keeps as much as the one that keeps most */
+    oc_name_key_t unshown_key;
+    uint64_t unshown; /* hash of the event whose ACL check was passed, until its MESSAGE; 0: none */
     oc_told_clock_t asked_clock; /* of oc_gate_may_ask() */
     int64_t replay_s;            /* the second that replay_bytes is about */
     size_t replay_bytes;         /* replayed in it */

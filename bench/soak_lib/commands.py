@@ -129,6 +129,8 @@ def refreshes(world, slot):
     outcome = (reauthenticate if by_auth else refresh)(world, slot, credential, old)
     if outcome is None:
         return
+    if outcome:
+        session.former_identities += [right.identity for right in old]
     session.rights = [Right(credential.identity)] if outcome else old
     if outcome and session.persistent and not session.keeps(1) and rng.random() < 0.5:
         # It lost the organization that its id is bound to, and nothing is kept for it any more.
@@ -201,7 +203,7 @@ def kicks(world):
     rng = world.rng
     kind = rng.choice(("clientId", "clientId", "clientId", "subject", "organizationId"))
     names = [each.client_id for each in world.sessions.values()
-             if each.client_id not in ("backend", "operator")] or ["nobody"]
+             if each.client_id not in world.staff] or ["nobody"]
     wanted = {kind: {"clientId": rng.choice(names), "subject": rng.choice((*PEOPLE, *SERVICES)),
                      "organizationId": rng.choice(ORGS)}[kind]}
     world.did("kick", None, f"{wanted}")
@@ -225,7 +227,7 @@ def pick_revocation(world):
     kind = rng.choice(("jti", "jti", "jti", "subject", "subject", "organizationId"))
     if kind == "jti":
         known = [each for each in world.sessions.values()
-                 if each.rights and each.client_id not in ("backend", "operator")]
+                 if each.rights and each.client_id not in world.staff]
         if rng.random() < 0.4:
             # Those that wait offline, for which nothing may be kept from then on.
             known = [each for each in known if each.state != ON and each.keeps(1)] or known

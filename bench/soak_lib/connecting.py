@@ -7,6 +7,7 @@ from mqtt import V5, V311, Closed
 
 from soak_lib.model import CLOCK_LAG_S, OFF, ON, REVOKE_S, UNSURE, Right, Session
 from soak_lib.people import ORGS, PEOPLE, SERVICES
+from soak_lib.wills import last_will, make_will
 
 KEEP_S = 3600
 REFUSED = {V5: 0x87, V311: 5}
@@ -51,15 +52,18 @@ def objections(world, client_id, credential, clean, sent, answered):
     return must, may
 
 
-def connect(world, slot, client_id, credential, version, transport, by_auth, clean, expiry_s):
-    """Connects, and says whether the broker let it in; fails when it should have done otherwise."""
+def connect(world, slot, client_id, credential, version, transport, by_auth, clean, expiry_s, *, mortal=True):
+    """Connects, and says whether the broker let it in; fails when it should have done otherwise.
+    mortal: it may have a Will."""
+    event, will = make_will(world, client_id, credential.identity.orgs if credential.identity else ()) \
+        if mortal else (None, None)
     world.did("connect", slot, f"{client_id} {version} {transport} auth {by_auth} clean {clean} "
-                               f"expiry {expiry_s} {credential.identity or credential.reasons}")
+                               f"expiry {expiry_s} will {event} {credential.identity or credential.reasons}")
     props = {"session_expiry": expiry_s} if expiry_s and version == V5 else None
     wire = world.open(version, transport)
     mark, sent = world.audit_mark(), time.time()
     try:
-        answer = wire.enter(client_id, credential.token, by_auth, "anybody", clean, props)
+        answer = wire.enter(client_id, credential.token, by_auth, "anybody", clean, props, will)
         code = answer.code
     except Closed:
         world.check_alive()
@@ -71,7 +75,10 @@ def connect(world, slot, client_id, credential, version, transport, by_auth, cle
             world.fail(f"let {client_id} in in spite of {must}: {credential}", slot)
         session = enter(world, client_id, credential.identity, answer.session_present, clean, sent, answered)
         session.persistent = not clean if version == V311 else expiry_s > 0
-        slot.wire, slot.session, slot.by_auth = wire, session, by_auth
+        slot.wire, slot.session, slot.by_auth, slot.live = wire, session, by_auth, {}
+        session.will, session.left = event, None
+        if event:
+            world.remember(event)
         if answer.session_present:
             world.settle(slot)
         return True
@@ -137,7 +144,7 @@ def connects(world, slot):
 def comes_back(world, slot):
     """Somebody takes up a session that is offline, or takes over a connection of the same subject."""
     rng = world.rng
-    known = [each for each in world.sessions.values() if each.client_id not in ("backend", "operator")]
+    known = [each for each in world.sessions.values() if each.client_id not in world.staff]
     if not known:
         return
     old = rng.choice([each for each in known if each.state != ON] or known)
@@ -161,13 +168,17 @@ def comes_back(world, slot):
 
 
 def subscribes(world, slot):
-    rng, session = world.rng, slot.session
-    identity = session.identity
+    rng, identity = world.rng, slot.session.identity
     org = rng.choice(sorted(identity.orgs) or ORGS) if rng.random() < 0.85 else rng.choice(ORGS)
     topic_filter = f"org/{org}/invoices/{rng.choice(('#', '#', '#', 'paid/+', '+/+'))}"
     if rng.random() < 0.1:
         topic_filter = rng.choice(HOSTILE_FILTERS).format(org=org)
     qos = rng.choice((0, 1, 1, 1, 2))
+    subscribe(world, slot, topic_filter, qos)
+
+
+def subscribe(world, slot, topic_filter, qos):
+    session = slot.session
     world.did("subscribe", slot, f"{topic_filter} qos {qos}")
     # Until the answer both the old and the new subscription may count.
     old, maybe = session.filters.pop(topic_filter, None), session.maybe_filters.pop(topic_filter, ())
@@ -213,6 +224,7 @@ def unsubscribes(world, slot):
     topic_filter = world.rng.choice(sorted(session.filters))
     world.did("unsubscribe", slot, topic_filter)
     qos = session.filters.pop(topic_filter)
+    session.former_filters.add(topic_filter)
     session.maybe_filters[topic_filter] = qos, qos
     try:
         codes = slot.wire.unsubscribe(topic_filter)
@@ -232,11 +244,12 @@ def leaves(world, slot):
     rng, session, wire = world.rng, slot.session, slot.wire
     way = rng.choice(("disconnect", "disconnect", "hang up", "vanish"))
     world.did("leave", slot, way)
+    session.left = time.time()
     if way == "vanish":
         world.read_inbox(slot)
         wire.close()
         slot.wire = slot.session = None
-        world.gone(session, UNSURE)
+        last_will(world, session, UNSURE, way, prompt=False)
         return
     forget = session.persistent and wire.version == V5 and rng.random() < 0.2
     if way == "disconnect":
@@ -249,4 +262,4 @@ def leaves(world, slot):
     if not ended:
         world.check_alive()
         world.fail(f"the broker does not let {slot} go", slot)
-    world.ended(slot, expected=True)
+    world.ended(slot, expected=True, way=way)

@@ -33,6 +33,12 @@ class Event:
     sent: float = 0.0
     answered: float = 0.0
     level: int = MUST  # NOT: the broker has to refuse it; MAY: it cannot be known whether it took it
+    content: int = 0  # of what was sent
+    life: int = 0  # of the broker
+    will: bool = False
+    retain: bool = False
+    place: tuple = None  # (epoch, number), since somebody has seen it, and the hash of its bytes
+    digest: int = 0
 
     @property
     def name(self):
@@ -88,6 +94,11 @@ class Session:
     maybe_filters: dict = field(default_factory=dict)  # filter -> least and most QoS
     expects: dict = field(default_factory=dict)  # name -> Expect
     kicked: float = None  # when the kick was answered
+    will: Event = None  # of its connection
+    left: float = None  # when the driver began to end the connection
+    former_filters: set = field(default_factory=set)  # until it was compared with what arrived
+    former_identities: list = field(default_factory=list)
+    replay: object = None  # what it is being sent apart from its subscriptions
 
     @property
     def identity(self):
@@ -155,6 +166,7 @@ class Session:
     def resumed(self, right, sent, answered):
         """Another connection took it up with an identity, which decides about what was waiting."""
         self.disconnected(ON)
+        self.former_identities += [each.identity for each in self.rights]
         self.rights = [right]
         for name, expect in list(self.expects.items()):
             if not right.identity.serves(expect.event.org):
@@ -168,6 +180,8 @@ class Session:
             return None
         kept = copy.copy(self)
         kept.rights, kept.state, kept.certain, kept.kicked = [], OFF, False, None
+        kept.will = kept.replay = None
+        kept.former_filters, kept.former_identities = set(), []
         kept.filters, kept.maybe_filters = dict(self.filters), dict(self.maybe_filters)
         kept.expects = {}
         for name, expect in self.expects.items():

@@ -20,7 +20,8 @@ PEOPLE = {
 }
 SERVICES = ("relay", "archive")
 
-PUBLISH, ANY_ORG, ADMIN = "invoices:publish", "orgcast:any-org", "orgcast:admin"
+PUBLISH, SUBSCRIBE = "invoices:publish", "invoices:subscribe"
+ANY_ORG, ADMIN = "orgcast:any-org", "orgcast:admin"
 
 
 def overlaps(levels):
@@ -61,9 +62,15 @@ class Identity:
     def may_publish(self, org):
         return PUBLISH in self.scopes and self.serves(org)
 
+    @property
+    def subscribes(self):
+        return SUBSCRIBE in self.scopes
+
     def may_subscribe(self, topic_filter):
         """A service to whatever may match a topic of an organization; others to what matches nothing else."""
         levels = topic_filter.split("/")
+        if not self.subscribes:
+            return False
         if self.any_org:
             return overlaps(levels)
         return len(levels) > 3 and levels[0] == "org" and levels[1] in self.orgs and levels[2] == "invoices"
@@ -117,12 +124,13 @@ class Mint:
         rng = self.rng
         if seconds is None:
             seconds = rng.choice((1, 2, 3, 4, 6, 10, 20, 60, 600))
+        scopes = {SUBSCRIBE} if rng.random() < 0.95 else set()
         if subject in SERVICES:
-            return self.make(subject, (), {ANY_ORG, PUBLISH}, seconds, age_s=rng.choice((0, 0, 1, 5)))
+            return self.make(subject, (), {ANY_ORG, PUBLISH, *scopes}, seconds, age_s=rng.choice((0, 0, 1, 5)))
         if orgs is None:
             own = PEOPLE[subject]
             orgs = rng.sample(own, rng.randint(1, len(own)))
-        scopes = {PUBLISH} if rng.random() < 0.5 else set()
+        scopes |= {PUBLISH} if rng.random() < 0.5 else set()
         return self.make(subject, orgs, scopes, seconds, age_s=rng.choice((0, 0, 1, 5)))
 
     def good(self, subject, **more):

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: MIT
 """Publishing, and who has to get what."""
 
+import json
 import time
 
 from events import event as cloud_event
 from mqtt import V5, Closed
 
 from soak_lib.model import CLOCK_LAG_S, MAY, MUST, NAMES, NOT, ON, REVOKE_S, Event, Expect
+from soak_lib.numbers import content
 from soak_lib.people import ORGS
 
 KINDS = ("paid", "created", "sent", "notification")
@@ -29,7 +31,8 @@ def new_event(world, publisher, qos, org=None, kind=None):
     number = next(world.event_numbers)
     org = org or world.rng.choice(ORGS)
     topic, payload = cloud_event(org, kind or world.rng.choice(KINDS), f"e{number}")
-    return Event(number, org, topic, publisher, qos), payload
+    return Event(number, org, topic, publisher, qos, content=content(json.loads(payload)),
+                 life=world.numbers.life), payload
 
 
 def right_to_publish(right, event, retain):
@@ -79,6 +82,8 @@ def publish(world, slot, batch, retain=False):
             event.level = min(event.level, MAY)
         elif wire.version == V5 and qos > 0:
             judge(world, slot, event, code)
+        if event.level == MAY:
+            world.numbers.stream(event.org).loose[event.name] = event
         if event.level != NOT:
             distribute(world, event)
         else:

@@ -5,7 +5,7 @@ import sys
 import time
 import traceback
 
-from soak_lib import commands, connecting, publishing, upkeep
+from soak_lib import commands, connecting, publishing, replaying, upkeep
 from soak_lib.world import Failure, World
 
 PROGRESS_S = 10
@@ -14,7 +14,8 @@ GROWTH_KIB, GROWTH_KIB_CHECKED = 64 * 1024, 1024 * 1024
 # Weight, and what is done: to a connection, to a slot without one, to the whole.
 TO_ONE = ((14, "settle"), (8, publishing.member_publishes), (5, connecting.subscribes),
           (2, connecting.unsubscribes), (4, connecting.leaves), (8, commands.refreshes), (1, commands.whoami),
-          (1, commands.oversteps))
+          (1, commands.oversteps), (5, replaying.replays), (1, replaying.replays_late),
+          (0.1, replaying.replays_much), (1.5, replaying.position))
 TO_FREE = ((12, connecting.connects), (5, connecting.comes_back))
 TO_ALL = ((40, publishing.backend_publishes), (2, commands.kicks), (1.5, commands.revokes),
           (1.5, commands.unrevokes), (0.5, commands.lists_revocations), (0.7, commands.lists_sessions),
@@ -37,6 +38,7 @@ class Soak:
             upkeep.come_up(world)
             while time.monotonic() < until:
                 self.step()
+                world.follow()
                 world.sweep()
                 self.progress()
             upkeep.finish(world)

@@ -8,12 +8,15 @@ import time
 from mqtt import V5, wait_for
 
 from soak_lib.commands import order
-from soak_lib.connecting import connect
+from soak_lib.connecting import connect, subscribe
 from soak_lib.model import Session
-from soak_lib.people import ADMIN, ANY_ORG, PUBLISH, Credential
+from soak_lib.people import ADMIN, ANY_ORG, PUBLISH, SUBSCRIBE, Credential
+from soak_lib.wills import all_may_come
 from soak_lib.world import Failure
 
 LIFE_S = 100_000
+# How many events of an organization may be kept: fewer and more than a replay's page.
+KEPT = (16, 64, 600)
 
 
 def rss_kib(process):
@@ -22,17 +25,24 @@ def rss_kib(process):
 
 
 def come_up(world):
-    """Starts the broker, and connects the two that are always there."""
+    """Starts the broker, and connects those that are always there."""
     world.ends_on_expiry = world.rng.random() < 0.6
-    options = dict(world.broker.options, disconnect_on_expiry=str(world.ends_on_expiry).lower())
+    world.kept = world.rng.choice(KEPT)
+    world.numbers.begin()
+    options = dict(world.broker.options, disconnect_on_expiry=str(world.ends_on_expiry).lower(),
+                   replay_events_per_org=world.kept)
     world.broker.options = list(options.items())
     world.broker.start()
     world.memory.append([rss_kib(world.broker.process)] * 2)
-    world.note(None, f"the broker is up, disconnect_on_expiry {world.ends_on_expiry}")
+    world.note(None, f"the broker is up, disconnect_on_expiry {world.ends_on_expiry}, "
+                     f"{world.kept} events are kept")
     for slot, name, scopes in ((world.operator, "operator", {ANY_ORG, ADMIN}),
-                               (world.backend, "backend", {ANY_ORG, PUBLISH})):
+                               (world.backend, "backend", {ANY_ORG, PUBLISH}),
+                               (world.follower, "follower", {ANY_ORG, SUBSCRIBE})):
         identity = world.mint.make(name, (), scopes, LIFE_S)
-        connect(world, slot, name, Credential(identity.token, identity), V5, "tcp", False, True, 0)
+        connect(world, slot, name, Credential(identity.token, identity), V5, "tcp", False, True, 0,
+                mortal=False)
+    subscribe(world, world.follower, "org/+/invoices/#", 1)
 
 
 def measure(world):
@@ -65,9 +75,10 @@ def restart(world, kill):
         world.check_running()
         world.broker.kill()
     else:
+        all_may_come(world)
         world.saved = sessions_kept(world, graceful=True)
         world.broker.stop()
-    for slot in (*world.slots, world.backend, world.operator):
+    for slot in (*world.slots, world.backend, world.operator, world.follower):
         if slot.wire:
             slot.wire.read_to_end()
             # What was on the way is no less allowed for the broker's end.
@@ -87,6 +98,9 @@ def copy_of(session):
 def reload(world):
     """SIGHUP, with the audit log's rotation."""
     world.did("sighup")
+    # One that comes while the broker carries out the last is lost: its loop has to have gone round.
+    for _ in range(2):
+        world.settle(world.backend)
     old = world.audit_path.with_suffix(".old")
     world.audit_path.rename(old)
     world.broker.reload()

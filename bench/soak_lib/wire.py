@@ -73,12 +73,12 @@ class Wire(Client):
 
     # -- more packets --------------------------------------------------------------------------
 
-    def enter(self, client_id, credential, by_auth, username, clean, props):
+    def enter(self, client_id, credential, by_auth, username, clean, props, will=None):
         """CONNECT with a token as password, or by enhanced authentication; the CONNACK."""
         if not by_auth:
-            return self.connect(client_id, credential, username=username, clean=clean, props=props)
+            return self.connect(client_id, credential, username=username, clean=clean, props=props, will=will)
         props = {**(props or {}), "auth_method": METHOD, "auth_data": credential}
-        return self.connect(client_id, None, username=None, clean=clean, props=props)
+        return self.connect(client_id, None, username=None, clean=clean, props=props, will=will)
 
     def reauthenticate(self, token):
         """True when the broker says so; raises Closed when it ends the connection."""

@@ -11,8 +11,10 @@ from broker import Broker
 from mqtt import PATIENCE, Closed, Timeout
 from tokens import Keys
 
-from soak_lib.model import MUST, OFF, UNSURE, Revocations
-from soak_lib.people import Mint
+from soak_lib.model import MAY, MUST, OFF, UNSURE, Revocations, matches
+from soak_lib.numbers import Numbers, place_of
+from soak_lib.people import SUBSCRIBE, Mint
+from soak_lib.wills import last_will
 from soak_lib.wire import Wire
 
 HISTORY = 30
@@ -35,6 +37,7 @@ class Slot:
         self.number = number
         self.wire = self.session = None
         self.by_auth = False
+        self.live = {}  # of this connection: the last number by (epoch, organization)
 
     def __str__(self):
         return f"slot {self.number} ({self.session.client_id if self.session else 'nobody'})"
@@ -52,7 +55,7 @@ class World:
         self.broker = Broker(
             folder, {"jwt_secret_file": keys.write(folder, "hs"), "jwt_leeway": self.leeway_s,
                      "revocation_file": folder / "revocations", "audit_log_file": self.audit_path,
-                     "metrics_interval": 1},
+                     "metrics_interval": 1, "subscribe_scope": SUBSCRIBE},
             listeners=("tcp", "ws"), persistence=True,
             # With a limit of messages in flight Mosquitto goes on counting those that it drops on
             # resumption, and may send no more on that connection.
@@ -62,7 +65,13 @@ class World:
         self.saved = {}  # what a broker that is killed will have of them
         self.revocations = Revocations()
         self.slots = [Slot(number) for number in range(clients)]
-        self.backend, self.operator = Slot("backend"), Slot("operator")
+        # One publishes, one gives orders, one gets every event.
+        self.backend, self.operator, self.follower = self.always = [
+            Slot(name) for name in ("backend", "operator", "follower")]
+        self.staff = {slot.number for slot in self.always}  # their client ids too
+        self.numbers = Numbers()
+        self.kept = 0  # replay_events_per_org
+        self.asked = {}  # by client id: when it asked for replays
         self.event_numbers = itertools.count(1)
         self.events = collections.OrderedDict()
         self.counts = collections.Counter()
@@ -106,8 +115,25 @@ class World:
 
     def remember(self, event):
         self.events[event.name] = event
+        self.events.move_to_end(event.name)
         if len(self.events) > RECENT_EVENTS:
             self.events.popitem(last=False)
+
+    def wills_pending(self, org):
+        """How many events the broker may have published for connections whose end nobody has noticed."""
+        return sum(bool(slot.session.will) and slot.session.will.org == org and not slot.session.will.place and
+                   self.may_end(slot.session) for slot in self.connected())
+
+    def follow(self):
+        """Takes all that has been published, and compares its numbers."""
+        if not self.settle(self.follower):
+            self.fail("the follower was disconnected", self.follower)
+        for org, stream in self.numbers.present():
+            # An event of QoS 2 has its number before it is released, and a Will's may come later.
+            stream.loose = {name: event for name, event in stream.loose.items() if event.qos == 2 or event.will}
+            if stream.holes > len(stream.loose) + self.wills_pending(org):
+                missing = [number for number in range(1, stream.top + 1) if number not in stream.events]
+                self.fail(f"the numbers {missing[-20:]} of {org} are nobody's; perhaps of {list(stream.loose)}")
 
     # -- connections ---------------------------------------------------------------------------
 
@@ -141,13 +167,13 @@ class World:
         return [slot for slot in self.slots if not slot.wire]
 
     def slot_of(self, session):
-        for slot in [*self.slots, self.backend, self.operator]:
+        for slot in [*self.slots, *self.always]:
             if slot.wire and slot.session is session:
                 return slot
         return None
 
-    def ended(self, slot, expected=False):
-        """The broker hung up on a slot, or the driver did (expected)."""
+    def ended(self, slot, expected=False, way=None):
+        """The broker hung up on a slot, or the driver did (expected), in that way."""
         session, wire = slot.session, slot.wire
         self.read_inbox(slot)
         wire.close()
@@ -158,7 +184,7 @@ class World:
         self.note(slot, "connection ended")
         slot.wire = slot.session = None
         # Mosquitto closes a TCP socket when it is done with the connection, a WebSocket's before.
-        self.gone(session, UNSURE if wire.transport == "ws" else OFF)
+        last_will(self, session, UNSURE if wire.transport == "ws" else OFF, way, prompt=wire.transport == "tcp")
 
     def gone(self, session, state):
         session.disconnected(state)
@@ -177,11 +203,31 @@ class World:
         name = levels[-1]
         event = self.events.get(name)
         expect = session.expects.get(name)
+        place, told = place_of(delivery.payload)
         self.counts["delivery"] += 1
-        if expect is None:
-            self.fail(f"must not be delivered to {slot}: {delivery}", slot, event)
-        if delivery.topic != expect.event.topic or name.encode() not in delivery.payload or delivery.retain:
+        replayed = event and session.replay and session.replay.takes(event, delivery, place)
+        if not replayed and expect is None and not (event and self.unnoticed(session, event)):
+            self.fail(f"must not be delivered to {slot}: {delivery} {place}", slot, event)
+        event = expect.event if expect else event
+        if delivery.topic != event.topic or delivery.retain:
             self.fail(f"is not what was published: {delivery}", slot, event)
+        wrong = self.numbers.observe(event, delivery.payload, place, told)
+        if wrong:
+            self.fail(f"{event.name} for {slot} {wrong}", slot, event)
+        if not replayed and expect:
+            self.deliver_live(slot, delivery, expect, place)
+
+    @staticmethod
+    def unnoticed(session, event):
+        """Whether it may be the Will of a connection whose end nobody has noticed."""
+        return (event.will and event.level == MAY and
+                any(identity.serves(event.org) for identity in (
+                    *(right.identity for right in session.rights), *session.former_identities)) and
+                any(matches(text, event.topic) for text in (
+                    *session.filters, *session.maybe_filters, *session.former_filters)))
+
+    def deliver_live(self, slot, delivery, expect, place):
+        event = expect.event
         if delivery.dup:
             if not expect.again:
                 self.fail(f"DUP on the connection it was first sent on, {slot}: {delivery}", slot, event)
@@ -190,6 +236,11 @@ class World:
         expect.got += 1
         if expect.got > expect.copies:
             self.fail(f"delivered {expect.got} times to {slot}: {delivery}", slot, event)
+        if event.qos < 2 and not event.will:
+            last = slot.live.get((place[0], event.org), 0)
+            if place[1] < last:
+                self.fail(f"{place} came to {slot} after {last}", slot, event)
+            slot.live[place[0], event.org] = place[1]
 
     def settle(self, slot):
         """Takes all that the broker has for a connection, and compares it; False when it has ended."""
@@ -210,6 +261,8 @@ class World:
                 if expect.got == 0:
                     self.fail(f"did not arrive at {slot}", slot, expect.event)
         session.expects.clear()
+        session.former_filters.clear()
+        session.former_identities.clear()
         return True
 
     def sweep(self):

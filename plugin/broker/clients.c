@@ -194,8 +194,8 @@ static bool is_will(const oc_session_t *session)
 }
 
 /* False when its topic is under no template. */
-static bool event_of_will(const plugin_t *plugin, const struct mosquitto_evt_acl_check *check,
-                          event_t *ret_event)
+static bool event_of_check(const plugin_t *plugin, const struct mosquitto_evt_acl_check *check,
+                           event_t *ret_event)
 {
     *ret_event = (event_t){.topic = check->topic,
                            .payload = check->payload,
@@ -227,7 +227,7 @@ static oc_err_t check_publish(plugin_t *plugin, const oc_session_t *session,
                               oc_diag_t *diag)
 {
     const oc_identity_t *identity = NULL;
-    event_t will;
+    event_t event;
     oc_err_t err;
 
     /* Who has no good token any more may still send a new one. */
@@ -238,9 +238,12 @@ static oc_err_t check_publish(plugin_t *plugin, const oc_session_t *session,
     if (!err)
         err = oc_acl_publish(&plugin->config.acl_rules, identity, check->topic, check->retain,
                              now_s());
-    if (!err && is_will(session) && event_of_will(plugin, check, &will))
-        err = take_will(plugin, &will, ret_published, diag);
-    return err;
+    if (err || !event_of_check(plugin, check, &event))
+        return err;
+    if (is_will(session))
+        return take_will(plugin, &event, ret_published, diag);
+    event_announce(plugin, &event);
+    return OC_OK;
 }
 
 /* Count a SUBSCRIBE or PUBLISH, tell of it, and give the broker its result. */
@@ -331,7 +334,7 @@ static int defer_will(plugin_t *plugin, const struct mosquitto_evt_acl_check *ch
     event_t will;
     oc_err_t err = OC_OK;
 
-    if (event_of_will(plugin, check, &will)) {
+    if (event_of_check(plugin, check, &will)) {
         err = event_check(&plugin->config, &will, &diag);
         if (!err && event_numbered(&plugin->config, &will))
             err = oc_fail(&diag, OC_E_TOPIC_NOT_ALLOWED,
@@ -366,8 +369,15 @@ static int check_unknown(plugin_t *plugin, const struct mosquitto_evt_acl_check 
 static int check_foreign(plugin_t *plugin, const struct mosquitto_evt_acl_check *check,
                          const oc_session_t *session)
 {
-    return check->access == MOSQ_ACL_WRITE && is_will(session) ? defer_will(plugin, check, session)
-                                                               : MOSQ_ERR_PLUGIN_DEFER;
+    event_t event;
+
+    if (check->access != MOSQ_ACL_WRITE)
+        return MOSQ_ERR_PLUGIN_DEFER;
+    if (is_will(session))
+        return defer_will(plugin, check, session);
+    if (event_of_check(plugin, check, &event))
+        event_announce(plugin, &event);
+    return MOSQ_ERR_PLUGIN_DEFER;
 }
 
 int on_acl_check(int event, void *event_data, void *userdata)
@@ -377,6 +387,9 @@ int on_acl_check(int event, void *event_data, void *userdata)
     oc_session_t *session = session_of(plugin, check->client);
 
     (void)event;
+    if (check->access == MOSQ_ACL_READ &&
+        event_unshown(plugin, check->topic, check->payload, check->payloadlen))
+        return conclude_delivery(plugin, check, session, OC_E_EVENT_INVALID);
     if (!session)
         return check_unknown(plugin, check);
     if (oc_session_foreign(session))
@@ -416,6 +429,7 @@ int on_message(int event, void *event_data, void *userdata)
     oc_err_t err;
 
     (void)event;
+    event_shown(plugin);
     if (!oc_acl_governs(&plugin->config.acl_rules, message->topic, &published.org))
         return MOSQ_ERR_SUCCESS;
     err = event_take(plugin, &published, &stamped, &diag);

@@ -54,6 +54,33 @@ bool event_numbered(const oc_config_t *config, const event_t *event)
                                       object_shaped(event->payload, event->payload_len));
 }
 
+static uint64_t hash_of(const plugin_t *plugin, const char *topic, const void *payload, size_t len)
+{
+    const oc_name_key_t *key = &plugin->gate.shared->unshown_key;
+    uint64_t hash = oc_name_hash(key, topic, strlen(topic)) << 1 ^ oc_name_hash(key, payload, len);
+
+    return hash ? hash : 1;
+}
+
+void event_announce(plugin_t *plugin, const event_t *event)
+{
+    if (plugin->config.validate_events != OC_EVENTS_OFF || event_numbered(&plugin->config, event))
+        plugin->gate.shared->unshown =
+            hash_of(plugin, event->topic, event->payload, event->payload_len);
+}
+
+void event_shown(plugin_t *plugin)
+{
+    plugin->gate.shared->unshown = 0;
+}
+
+bool event_unshown(const plugin_t *plugin, const char *topic, const void *payload, size_t len)
+{
+    uint64_t unshown = plugin->gate.shared->unshown;
+
+    return unshown && unshown == hash_of(plugin, topic, payload, len);
+}
+
 static oc_err_t number(plugin_t *plugin, const event_t *event, stamped_t *ret_stamped,
                        oc_diag_t *diag)
 {

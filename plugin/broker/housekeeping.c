@@ -124,6 +124,7 @@ int on_tick(int event, void *event_data, void *userdata)
     (void)event;
     (void)event_data;
     shared->ticked_ms = monotonic_ms();
+    event_shown(plugin);
     plugin->gate.reloaded_s = 0;
     oc_verifier_poll(plugin->gate.verifier, time_s);
     oc_revocations_forget(shared->revocations, time_s);

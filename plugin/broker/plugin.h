@@ -98,6 +98,12 @@ oc_err_t event_check(const oc_config_t *config, const event_t *event, oc_diag_t 
 /* Whether it gets a number when it is taken. With validate_events off, only what looks like a JSON object
  * does. */
 bool event_numbered(const oc_config_t *config, const event_t *event);
+/* An event whose publish check was passed, and which the broker shows next. It does not show the Wills that it
+ * publishes when it is stopped, and does not report their clients' disconnects before. */
+void event_announce(plugin_t *plugin, const event_t *event);
+void event_shown(plugin_t *plugin);
+/* Whether what is to be delivered was announced and then not shown: nobody has checked it. */
+bool event_unshown(const plugin_t *plugin, const char *topic, const void *payload, size_t len);
 /* Check and count an event that is to go to the subscribers, and give it its number.
  * ret_stamped: for the caller; as it was on error */
 oc_err_t event_take(plugin_t *plugin, const event_t *event, stamped_t *ret_stamped,

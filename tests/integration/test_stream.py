@@ -9,7 +9,7 @@ import threading
 import pytest
 from control import ask, code, data
 from events import event, event_id, topic
-from mqtt import (PUBACK, PUBCOMP, PUBLISH, PUBREC, PUBREL, V5, VERSION_NAMES, VERSIONS, Client, Closed, Timeout, Will,
+from mqtt import (PUBACK, PUBCOMP, PUBLISH, PUBREC, PUBREL, V5, V311, VERSION_NAMES, VERSIONS, Client, Closed, Timeout, Will,
                   packet, prefixed, properties, wait_for)
 from stream import Follower, place
 
@@ -218,6 +218,32 @@ def test_a_restart_begins_another_epoch(end, numbered, reader, tokens, join):
     answer = data(ear, "replay", organizationId="acme", epoch=epoch, after=0)
     assert answer == {"recovered": False, "epoch": now["epoch"], "sequence": f"{1:020}"}
     assert ear.drain() == []
+
+
+@pytest.mark.parametrize("options", [{}, {"validate_events": "off"}, {"stamp_sequence": "false"}],
+                         ids=["default", "unchecked", "unnumbered"])
+def test_the_wills_of_a_broker_that_is_stopped_reach_nobody(options, make_broker, secret_file, tokens, join):
+    """The broker publishes them without a word to the plugin, which could neither check nor number them."""
+    broker = make_broker({"jwt_secret_file": secret_file, **options}, persistence=True)
+    sleeper = Client(broker, V311)
+    assert sleeper.connect("acme/sleeper", tokens.member(), clean=False).code == 0
+    sleeper.subscribe(ALL, 1)
+    sleeper.disconnect()
+    ear = join(broker, "ear", tokens.member(), V5)
+    ear.subscribe(ALL, 1)
+    sender = join(broker, "sender", tokens.publisher(), V5, will=Will(*event("acme"), 1))
+    join(broker, "mortal", tokens.publisher(), V5, will=Will(topic("acme"), b'{"no":"event"}', 1))
+    publish(sender, 1)
+    assert len(ear.take(1)) == 1
+    broker.stop()
+    with pytest.raises(Closed):
+        ear.take(1)
+    broker.start()
+    sleeper = Client(broker, V311)
+    assert sleeper.connect("acme/sleeper", tokens.member(), clean=False).session_present
+    assert len(sleeper.take(1)) == 1
+    assert sleeper.drain() == []
+    sleeper.close()
 
 
 def test_without_stamp_sequence(numbered, reader, tokens, join):
