@@ -34,6 +34,18 @@ static bool topic_inside(const oc_acl_rules_t *rules, const oc_identity_t *ident
     return false;
 }
 
+bool oc_acl_belongs(const oc_acl_rules_t *rules, const char *topic, const char *org, size_t org_len)
+{
+    oc_slice_t found;
+
+    for (size_t i = 0; i < rules->template_count; i++) {
+        if (oc_template_match_topic(&rules->templates[i], topic, &found) && found.len == org_len &&
+            memcmp(found.start, org, org_len) == 0)
+            return true;
+    }
+    return false;
+}
+
 static bool filter_inside(const oc_acl_rules_t *rules, const oc_identity_t *identity,
                           const char *filter)
 {

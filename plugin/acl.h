@@ -27,6 +27,10 @@ OC_MUST_CHECK oc_err_t oc_acl_publish(const oc_acl_rules_t *rules, const oc_iden
 OC_MUST_CHECK oc_err_t oc_acl_deliver(const oc_acl_rules_t *rules, const oc_identity_t *identity,
                                       const char *topic, int64_t now_s);
 
+/* True when the topic is inside a template, and of this organization. */
+bool oc_acl_belongs(const oc_acl_rules_t *rules, const char *topic, const char *org,
+                    size_t org_len);
+
 /* True when the topic is inside a template, whatever its organization, which is ret_org then. */
 bool oc_acl_governs(const oc_acl_rules_t *rules, const char *topic, oc_slice_t *ret_org);
 

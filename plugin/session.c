@@ -8,6 +8,17 @@
 #include "due_heap.h"
 #include "name_table.h"
 
+/* What most connections may be delivered, so that asking touches one line of memory of theirs: with a thousand
+ * subscribers these are what a delivery costs. Until session.due, which is the deadline of a connection that is
+ * counted, or earlier. */
+typedef struct grant {
+    const oc_org_load_t
+        *org; /* the only one of its identity, which its connection keeps; NULL: ask in full */
+    const char *
+        client_id; /* where the broker has it: compared by address, since its pointer is not used again
+                            * without a CONNECT, which takes the session away */
+} grant_t;
+
 /* How long a session that does not live on stays after its disconnect, so that the Will which the broker
  * publishes then still meets it. */
 #define WILL_GRACE_S 60
@@ -19,7 +30,6 @@ typedef enum state {
 } state_t;
 
 struct oc_session {
-    oc_due_t due;
     unsigned char token_hash[OC_SESSION_HASH_LEN];
     oc_bucket_t bucket;
     void *owner;
@@ -31,6 +41,8 @@ struct oc_session {
     bool end_on_expiry;
     bool no_password;
     /* From here on, what a delivery check reads, side by side. */
+    oc_due_t due;
+    grant_t grant;
     bool id_bound;
     bool foreign;
     bool revoked;
@@ -77,8 +89,21 @@ static oc_session_t *find_client(const oc_sessions_t *sessions, const void *clie
     return oc_client_map_get(&sessions->by_client, client);
 }
 
+/* After each change of what is asked here. */
+static void set_grant(const oc_sessions_t *sessions, oc_session_t *session)
+{
+    const oc_identity_t *identity = session->identity;
+
+    session->grant.org = NULL;
+    if (!session->counted || session->revoked || identity->any_org || identity->org_count != 1)
+        return;
+    session->grant.org =
+        oc_limits_find_org(sessions->limits, identity->orgs[0].id, identity->orgs[0].len);
+}
+
 static void uncount(oc_sessions_t *sessions, oc_session_t *session)
 {
+    session->grant.org = NULL;
     if (!session->counted)
         return;
     oc_limits_leave(sessions->limits, session->identity);
@@ -208,6 +233,7 @@ static oc_session_t *add(oc_sessions_t *sessions, const void *client, const char
     if (!session)
         return NULL;
     session->client = client;
+    session->grant.client_id = client_id;
     session->due.index = OC_DUE_NEVER;
     session->foreign = foreign;
     memcpy(session->client_id, client_id, id_size);
@@ -240,6 +266,7 @@ oc_err_t oc_sessions_bind(oc_sessions_t *sessions, const void *client, const cha
     session->service = identity->any_org;
     memcpy(session->token_hash, token_hash, OC_SESSION_HASH_LEN);
     set_deadline(sessions, session);
+    set_grant(sessions, session);
     return OC_OK;
 }
 
@@ -289,6 +316,7 @@ void oc_sessions_connected(oc_sessions_t *sessions, oc_session_t *session)
         sessions->connected++;
     }
     set_deadline(sessions, session);
+    set_grant(sessions, session);
 }
 
 oc_err_t oc_sessions_refresh(oc_sessions_t *sessions, oc_session_t *session,
@@ -304,6 +332,7 @@ oc_err_t oc_sessions_refresh(oc_sessions_t *sessions, oc_session_t *session,
     session->service = identity->any_org;
     session->id_bound = oc_identity_binds_client_id(identity, session->client_id);
     set_deadline(sessions, session);
+    set_grant(sessions, session);
     return OC_OK;
 }
 
@@ -312,6 +341,7 @@ void oc_sessions_revoke(oc_sessions_t *sessions, oc_session_t *session)
     if (!session->identity || session->revoked)
         return;
     session->revoked = true;
+    session->grant.org = NULL;
     /* One that only waits for its Will stays for as long as it would. */
     if (session->state != LEAVING)
         set_deadline(sessions, session);
@@ -331,6 +361,16 @@ oc_session_t *oc_sessions_find(const oc_sessions_t *sessions, const void *client
     oc_session_t *session = find_client(sessions, client);
 
     return session && client_id && strcmp(session->client_id, client_id) == 0 ? session : NULL;
+}
+
+const oc_org_load_t *oc_sessions_granted(const oc_sessions_t *sessions, const void *client,
+                                         const char *client_id, int64_t now_s)
+{
+    const oc_session_t *session = find_client(sessions, client);
+
+    return session && session->grant.client_id == client_id && now_s < session->due.at_s
+               ? session->grant.org
+               : NULL;
 }
 
 /* Whether a client may end what an offline session is kept for. */

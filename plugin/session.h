@@ -76,6 +76,12 @@ void oc_sessions_connected(oc_sessions_t *sessions, oc_session_t *session);
 oc_session_t *oc_sessions_find(const oc_sessions_t *sessions, const void *client,
                                const char *client_id);
 
+/* For each delivery, before anything else is asked: the one organization whose events the client may be delivered now.
+ * NULL says nothing: it has several, or every one, or none.
+ * client_id: as it was given to oc_sessions_bind(), the same bytes at the same address */
+const oc_org_load_t *oc_sessions_granted(const oc_sessions_t *sessions, const void *client,
+                                         const char *client_id, int64_t now_s);
+
 /* The current session of the client id, or NULL. */
 oc_session_t *oc_sessions_find_id(const oc_sessions_t *sessions, const char *client_id);
 

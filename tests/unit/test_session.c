@@ -32,24 +32,32 @@ static void unmake(void)
     oc_limits_free(limits);
 }
 
-static oc_identity_t *identity_of(const char *subject, int64_t deadline_s)
+/* orgs: JSON; every one with the scope "every" */
+static oc_identity_t *identity_with(const char *subject, const char *orgs, const char *scope,
+                                    int64_t deadline_s)
 {
-    const oc_claim_rules_t rules = {.max_orgs = 1,
+    const oc_claim_rules_t rules = {.max_orgs = 2,
                                     .org_claim = "/org",
                                     .scope_claim = "/scope",
                                     .username_claim = "/sub",
                                     .publish_scope = "",
                                     .subscribe_scope = "",
-                                    .any_org_scope = "",
+                                    .any_org_scope = "every",
                                     .admin_scope = ""};
     OC_CLEANUP(oc_json_decrefp)
     json_t *claims =
-        json_pack("{s:s, s:s, s:I}", "sub", subject, "org", "acme", "exp", (json_int_t)deadline_s);
+        json_pack("{s:s, s:o, s:s, s:I}", "sub", subject, "org", json_loads(orgs, 0, NULL), "scope",
+                  scope, "exp", (json_int_t)deadline_s);
     oc_identity_t *identity = NULL;
 
     ck_assert_int_eq(oc_identity_from_claims(&rules, claims, deadline_s - 1, &identity, NULL),
                      OC_OK);
     return identity;
+}
+
+static oc_identity_t *identity_of(const char *subject, int64_t deadline_s)
+{
+    return identity_with(subject, "[\"acme\"]", "", deadline_s);
 }
 
 static oc_session_t *find(int client, const char *id)
@@ -456,6 +464,40 @@ START_TEST(refreshing_away_from_the_id)
 }
 END_TEST
 
+/* What a delivery asks first says yes only to one organization, at the address that the id had. */
+START_TEST(granted)
+{
+    static const char *const orgs[] = {"[\"acme\"]", "[\"acme\",\"globex\"]", "[\"globex\"]"};
+    static const char *const wanted[] = {"acme", NULL, "globex"};
+    static char id[] = "tab";
+    char same_text[] = "tab";
+
+    for (size_t i = 0; i < COUNT(orgs); i++) {
+        const oc_session_traits_t traits = {.end_on_expiry = true};
+        const oc_org_load_t *org;
+
+        ck_assert_int_eq(oc_sessions_bind(sessions, &clients[1], id,
+                                          identity_with("ann", orgs[i], "", 100), hash, &traits),
+                         OC_OK);
+        org = oc_sessions_granted(sessions, &clients[1], id, 99);
+        ck_assert_int_eq(org != NULL, wanted[i] != NULL);
+        ck_assert(!org || strcmp(org->id, wanted[i]) == 0);
+        ck_assert_ptr_null(oc_sessions_granted(sessions, &clients[1], id, 100));
+        ck_assert_ptr_null(oc_sessions_granted(sessions, &clients[1], same_text, 99));
+        ck_assert_ptr_null(oc_sessions_granted(sessions, &clients[2], id, 99));
+        ck_assert_ptr_null(oc_sessions_granted(sessions, NULL, id, 99));
+    }
+    ck_assert_int_eq(
+        oc_sessions_refresh(sessions, find(1, "tab"), identity_with("ann", "[\"acme\"]", "", 200)),
+        OC_OK);
+    ck_assert_str_eq(oc_sessions_granted(sessions, &clients[1], id, 199)->id, "acme");
+    ck_assert_int_eq(
+        oc_sessions_refresh(sessions, find(1, "tab"), identity_with("ann", "[]", "every", 200)),
+        OC_OK);
+    ck_assert_ptr_null(oc_sessions_granted(sessions, &clients[1], id, 199));
+}
+END_TEST
+
 START_TEST(revoking)
 {
     oc_session_t *session = bind_client(1, "tab", "ann", 100);
@@ -624,6 +666,15 @@ static void check_against_model(int64_t now_s, int operation)
         for (int id = 0; id < IDS; id++)
             unit_check(find((int)c, id_texts[id]) == (m->there && m->id == id ? m->session : NULL),
                        "operation %d: client %zu, id %d", operation, c, id);
+        if (m->there) {
+            const oc_org_load_t *org =
+                oc_sessions_granted(sessions, &clients[c], id_texts[m->id], now_s);
+            bool may = m->connected && m->current && !m->revoked && !m->kicked && !m->spent &&
+                       now_s < m->deadline_s;
+
+            unit_check((org != NULL) == may && (!org || strcmp(org->id, "acme") == 0),
+                       "operation %d: grant of %zu", operation, c);
+        }
         if (m->there)
             unit_check(oc_session_connected(m->session) == m->connected &&
                            oc_session_holds_id(sessions, m->session) == m->current &&
@@ -849,6 +900,7 @@ int main(void)
     tcase_add_test(tcase, refreshing);
     tcase_add_test(tcase, refreshing_a_superseded_session);
     tcase_add_test(tcase, refreshing_away_from_the_id);
+    tcase_add_test(tcase, granted);
     tcase_add_test(tcase, revoking);
     tcase_add_test(tcase, revoking_offline);
     tcase_add_test(tcase, revoking_while_leaving);
