@@ -443,6 +443,12 @@ def test_since_without_numbers(orgcast, make_broker, secret_file, member, plugin
     assert re.search(why, result.stderr.rstrip())
 
 
+def test_since_of_another_organization(orgcast, numbered, member):
+    result = orgcast("listen", "--organization-id", "globex", "--since", "0", *at(numbered()), token=member)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert "Is 'globex' among the token's organizations?" in result.stderr
+
+
 # -- answers ---------------------------------------------------------------------------------------
 
 def numbered_event(sequence):
