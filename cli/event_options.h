@@ -42,5 +42,9 @@
     "--status.\n" \
     "Notification events need --organization-id --notification-id --title --message --type.\n"
 
+/* The same for what is chosen of a stream. */
+#define CLI_EVENT_WORDS \
+    "EVENT is created, updated, sent, paid, overdue, cancelled, deleted or notification.\n"
+
 #endif
 /* clang-format on */

@@ -11,6 +11,7 @@
 #include "clock.h"
 #include "commands.h"
 #include "event.h"
+#include "event_options.h"
 #include "json.h"
 #include "listen_print.h"
 #include "listen_run.h"
@@ -37,13 +38,14 @@ static const cli_use_t uses[] = {
     {CLI_OPT_NONE, false, NULL},
 };
 
-static const char notes[] =
-    "EVENT is created, updated, sent, paid, overdue, cancelled, deleted or notification. SEQUENCE "
-    "and\n"
-    "EPOCH are those of an event's JSON; without EPOCH it is the broker's present one. Standard "
-    "error\n"
-    "says when it has begun to listen, when it has lost the connection and found it again, and\n"
-    "whenever events are missing because the broker does not keep them any more: a line with "
+static const char notes[] = CLI_EVENT_WORDS
+    "SEQUENCE and EPOCH are those of an event's JSON; without EPOCH it is the broker's present "
+    "one.\n"
+    "The broker keeps an organization's last events, and has those behind a number either all or\n"
+    "none: a later SEQUENCE may be had when an earlier one may not. Standard error says when it "
+    "has\n"
+    "begun to listen, when it has lost the connection and found it again, and whenever it goes on\n"
+    "without some events, because the broker does not keep all of them any more: a line with "
     "\"gap\".\n"
     "A gap does not end it, nor a lost connection. Ends with 0 on Ctrl-C, with 1 when the broker\n"
     "refuses the token or the organization, or cannot be reached at the beginning.";
@@ -92,19 +94,26 @@ void listen_lost(listen_run_t *run, const char *format, ...)
     run->complained = !was_up;
 }
 
+/* The broker replays all or nothing, so that some of them may still be there. */
+static void tell_lost(const listen_run_t *run, const cli_gap_t *gap)
+{
+    const char *hint = run->merge.again ? "" : "; with a later --since there may be some";
+
+    if (gap->from == gap->to)
+        (void)cli_error(run->args, "gap: event %" PRIu64 " is not kept any more", gap->from);
+    else
+        (void)cli_error(run->args,
+                        "gap: events %" PRIu64 " to %" PRIu64 " are not all kept any more%s",
+                        gap->from, gap->to, hint);
+}
+
 static void on_gap(void *context, const cli_gap_t *gap)
 {
     const listen_run_t *run = context;
 
     switch (gap->kind) {
     case CLI_GAP_LOST:
-        if (gap->from == gap->to)
-            (void)cli_error(run->args, "gap: event %" PRIu64 " is not to be had any more",
-                            gap->from);
-        else
-            (void)cli_error(run->args,
-                            "gap: events %" PRIu64 " to %" PRIu64 " are not to be had any more",
-                            gap->from, gap->to);
+        tell_lost(run, gap);
         break;
     case CLI_GAP_RESTART:
         (void)cli_error(run->args,

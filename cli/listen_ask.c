@@ -136,6 +136,8 @@ static void take_error(listen_run_t *run, const json_t *response)
         (void)snprintf(why, sizeof why, "%s (%s)", error,
                        shown(json_object_get(response, "code"), shown_code));
     do_without(run, code ? why : error);
+    if (run->state == LISTEN_ENDED && code && strcmp(code, "topic_not_allowed") == 0)
+        listen_tell_organizations(run);
 }
 
 static bool read_replay(const json_t *data, cli_merge_answer_t *answer)

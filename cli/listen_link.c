@@ -83,6 +83,14 @@ static void on_connect(struct mosquitto *client, void *context, int reason_code,
     subscribe(run);
 }
 
+void listen_tell_organizations(const listen_run_t *run)
+{
+    fprintf(stderr,
+            "Is '%s' among the token's organizations? 'orgcast token inspect' shows "
+            "them; the broker's\nlog line has the reason.\n",
+            run->organization_id);
+}
+
 static void take_denial(listen_run_t *run, size_t index, int reason_code)
 {
     char why[CLI_BROKER_REASON_LEN];
@@ -96,10 +104,7 @@ static void take_denial(listen_run_t *run, size_t index, int reason_code)
     listen_end(run, cli_error(run->args, "%s:%d refused the subscription to %s: %s",
                               run->broker.host, run->broker.port, subscription(run, index),
                               cli_broker_reason(reason_code, why, sizeof why)));
-    fprintf(stderr,
-            "Is '%s' among the token's organizations? 'orgcast token inspect' shows "
-            "them; the broker's\nlog line has the reason.\n",
-            run->organization_id);
+    listen_tell_organizations(run);
 }
 
 static void come_up(listen_run_t *run)

@@ -39,9 +39,47 @@ static void print_field(const json_t *object, const char *name, const char *befo
     fputs(after, stdout);
 }
 
+/* Is the value in the line already, or the same in all of an organization's events? */
+static bool is_said(const json_t *event, const char *name, const json_t *value)
+{
+    return strcmp(name, "organizationId") == 0 ||
+           json_equal(value, json_object_get(event, "subject")) ||
+           json_equal(value, json_object_get(event, "time"));
+}
+
+static void print_value(const json_t *value)
+{
+    if (json_is_string(value))
+        print_safely(json_string_value(value));
+    else
+        (void)json_dumpf(value, stdout, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_ENCODE_ANY);
+}
+
+/* Data that nothing is known of here: a type that was added to the catalogue, or a sender's own. */
+static void print_other(const json_t *event, json_t *data)
+{
+    const char *name;
+    json_t *value;
+
+    if (data && !json_is_object(data)) {
+        putchar(' ');
+        print_value(data);
+    }
+    json_object_foreach(data, name, value)
+    {
+        if (is_said(event, name, value))
+            continue;
+        putchar(' ');
+        print_safely(name);
+        putchar('=');
+        print_value(value);
+    }
+}
+
 /* 2026-11-24T10:00:00.123Z acme invoice.paid inv-17: 2026-0017 10.00 EUR PAID
- * 2026-11-24T10:00:00.123Z acme notification.created n-4: [warning] Title: message */
-static void print_text(const json_t *event, const json_t *data)
+ * 2026-11-24T10:00:00.123Z acme notification.created n-4: [warning] Title: message
+ * 2026-11-24T10:00:00.123Z acme payment.received p-1: method=card iban=DE02120300000000202051 */
+static void print_text(const json_t *event, json_t *data)
 {
     print_field(event, "time", "", "");
     print_field(event, "organizationid", " ", "");
@@ -51,11 +89,13 @@ static void print_text(const json_t *event, const json_t *data)
         print_field(data, "type", " [", "]");
         print_field(data, "title", " ", ":");
         print_field(data, "message", " ", "");
-    } else {
+    } else if (json_object_get(data, "invoiceNumber")) {
         print_field(data, "invoiceNumber", " ", "");
         print_field(data, "amount", " ", "");
         print_field(data, "currency", " ", "");
         print_field(data, "status", " ", "");
+    } else {
+        print_other(event, data);
     }
     putchar('\n');
 }
@@ -73,22 +113,28 @@ static void print_json(const json_t *event, const char *payload, size_t payload_
     putchar('\n');
 }
 
+/* With `validate_events envelope` an event has any data or none. */
+static bool is_event(const json_t *event)
+{
+    return json_is_string(json_object_get(event, "type")) &&
+           (json_is_object(json_object_get(event, "data")) ||
+            json_is_string(json_object_get(event, "specversion")));
+}
+
 oc_err_t cli_listen_print(const char *payload, size_t payload_len, bool json)
 {
     OC_CLEANUP(oc_json_decrefp) json_t *event = NULL;
-    json_t *data;
     oc_err_t err = OC_E_EVENT_INVALID;
 
     if (payload_len > 0)
         err = oc_json_load(payload, payload_len, &event, NULL);
     if (err)
         return err == OC_E_NOMEM ? err : OC_E_EVENT_INVALID;
-    data = json_object_get(event, "data");
-    if (!json_is_string(json_object_get(event, "type")) || !json_is_object(data))
+    if (!is_event(event))
         return OC_E_EVENT_INVALID;
     if (json)
         print_json(event, payload, payload_len);
     else
-        print_text(event, data);
+        print_text(event, json_object_get(event, "data"));
     return OC_OK;
 }

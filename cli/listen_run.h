@@ -87,6 +87,8 @@ void listen_link_open(listen_run_t *run, int64_t max_ms);
 /* Wait for so long at most, and do what there is to do. */
 void listen_link_step(listen_run_t *run, int64_t max_ms);
 void listen_link_close(listen_run_t *run);
+/* What to look at when the broker refuses the organization. */
+void listen_tell_organizations(const listen_run_t *run);
 
 /* --- listen_ask.c --- */
 

@@ -164,7 +164,8 @@ SERVERS = {
 }
 
 DESCRIPTION = ("Live events of each organization. One subscription to org/{organizationId}/invoices/# is an "
-               "organization's whole stream.")
+               "organization's whole stream. What a client missed it asks for with the commands position and replay "
+               "on $CONTROL/orgcast/v1 (docs/control.md), which are not described here.")
 JWT = ("The token is the MQTT password; the user name is ignored. Its claims name the organizations. Subscribing needs "
        "the configured subscribe_scope, none by default, publishing the scope invoices:publish.")
 

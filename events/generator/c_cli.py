@@ -69,6 +69,11 @@ def notes(catalogue):
     return [c_string(line)[:-1] + '\\n"' for line in lines]
 
 
+def words(catalogue):
+    lines = textwrap.wrap(f"EVENT is {any_of([one.word for one in catalogue.types])}.", 92)
+    return [c_string(line)[:-1] + '\\n"' for line in lines]
+
+
 def write_options(catalogue):
     rows, uses = [], []
     for field, text in options(catalogue):
@@ -80,7 +85,9 @@ def write_options(catalogue):
                     + "\n/* The fields' options among those of a subcommand. */\n"
                     + macro("CLI_EVENT_USES", [use + "," for use in uses[:-1]] + uses[-1:])
                     + "\n/* For --help: the types, and what each needs. */\n"
-                    + macro("CLI_EVENT_NOTES", notes(catalogue)) + "\n#endif\n")
+                    + macro("CLI_EVENT_NOTES", notes(catalogue))
+                    + "\n/* The same for what is chosen of a stream. */\n"
+                    + macro("CLI_EVENT_WORDS", words(catalogue)) + "\n#endif\n")
 
 
 def write_fields(catalogue):

@@ -7,7 +7,7 @@ from .catalogue import kebab
 from .text import MARK, any_of, example_event, limits
 
 ENVELOPE = """A published event has these attributes; MQTT 5 publishes carry the content type
-`application/cloudevents+json; charset=utf-8`.
+`application/cloudevents+json; charset=utf-8`, which the broker does not look at.
 
 | attribute | is |
 |---|---|
@@ -24,15 +24,15 @@ ENVELOPE = """A published event has these attributes; MQTT 5 publishes carry the
 | `epoch`, `sequence` | the event's number, [set by the broker](#numbers-and-replay): a sender's own are taken out |
 
 Other extension attributes may be there: names of lower-case letters and digits, values that are texts, integers of 32
-bits or booleans.
+bits or booleans. An attribute that is `null` counts as absent, so a consumer takes it for that.
 """
 
 NUMBERS = """## Numbers and replay
 
-The broker gives each event that it accepts two more attributes, once, before anybody receives it:
+The broker gives each event that it accepts two more attributes, once, before anybody receives it, at its end:
 
 ```json
-{"sequence":"00000000000000000042","epoch":"5d0f3c2a9b7e1846","specversion":"1.0"}
+{"specversion":"1.0", … ,"data":{ … },"epoch":"5d0f3c2a9b7e1846","sequence":"00000000000000000042"}
 ```
 
 `sequence` counts an organization's events, whatever their type: 20 decimal digits, from 1 on, without a gap. `epoch` (16
@@ -44,12 +44,18 @@ and for an organization of whose events none was kept any more. The last events 
 A client that shall see each event once, in order, whatever happens to its connection:
 
 1. remembers `epoch` and `sequence` of the last event that it passed on; one that begins asks for `position` instead, once
-   it has subscribed to `org/{organizationId}/invoices/#`;
+   it has subscribed to `org/{organizationId}/invoices/#`, and lays aside what comes before the answer;
 2. passes on the event with the next number, leaves out lower ones, and lays aside higher ones;
-3. when a higher one came, and after each reconnect (once it has subscribed), asks for `replay` from the last number on,
-   and treats what comes of it like any other event;
-4. when the answer is `recovered: false`, or an event has another epoch, does not know what it missed: it loads everything
-   anew and goes on from the position in the answer.
+3. when a higher one came, after each reconnect (once it has subscribed), and each minute, asks for `replay` from the
+   last number on, and treats what comes of it like any other event;
+4. when the answer is `recovered: false`, does not know what it missed: it goes on from the position in the answer, but
+   first loads everything anew, laying aside what comes meanwhile;
+5. when an event has another epoch, lays it aside and asks for `replay` with the epoch that it has, which leads to 4.
+
+It has one question out at a time, and asks again when there is no answer within ten seconds, a second after
+`limit_rate`, and when the answer has `more` or it has not got all numbers up to the answer's `sequence`. Rule 3 has the
+minute because no later event tells that the last one was dropped ([why one may be](control.md#replay)). Numbers are
+compared as texts, or as integers of 64 bits.
 
 That a number is missing for a moment is normal: an event with QoS 2 has its number before it is released, and a Will's is
 sent a moment after events that came meanwhile. A subscription to some types or one entity alone sees numbers with gaps.
@@ -62,10 +68,18 @@ With `validate_events catalogue` (the default) a publish under the templates has
 topic `…/{event}/{entityId}` of its type and entity, of the topic's organization: strict JSON (no member twice,
 nothing behind it, valid UTF-8), each attribute and each member of the data as described, none besides. With
 `envelope` the data and the type are the sender's affair; the JSON, the attributes and the organization are checked
-all the same, and the topic's last two levels mean nothing.
+all the same, and the topic's last two levels mean nothing: `subject` and `data` may be absent, `datacontenttype` and
+`dataschema` be any. With `off` it may be any bytes up to `max_event_bytes`; what is no JSON object then gets no number,
+and is not replayed.
 
-A refused event's log line says which field is wrong and why, never with its value, for example
-`event_invalid: data.amount must be a decimal number: up to 18 digits, up to 6 after the point`.
+A refused event's log line says what is wrong, never with a value or a name that the sender chose:
+
+```
+orgcast: denied publish 'org/acme/invoices/paid/inv-17' to client 'billing' subject 'billing': event_invalid (data.amount must be a decimal number: up to 18 digits, up to 6 after the point)
+```
+
+The first fault found is the one that is named. `event is not strict JSON near byte 36` is a syntax error, a member that
+is there twice, invalid UTF-8 or a NUL (`\\u0000`) at about that place.
 """
 
 

@@ -7,7 +7,7 @@ import time
 
 import pytest
 from command import PAID_FLAGS, lines
-from events import event
+from events import event, topic
 from mqtt import V5, Client
 from tokens import claims, mint
 
@@ -84,6 +84,29 @@ def test_what_is_no_event_is_skipped(background, open_broker, publish):
     assert listen.out().count("\n") == 1
     assert listen.err().count("that is no event") == 6
     assert "skipped a message of 5 bytes that is no event" in listen.err()
+
+
+OTHER = [
+    ({"data": {"organizationId": "acme", "paymentId": "p-1", "method": "card", "count": 2}}, ": method=card count=2"),
+    ({"data": {"\x1b[2J": "\x9b", "list": ["\x1b"]}}, ': \\x1b[2J=\\xc2\\x9b list=["\\u001B"]'),
+    ({"data": 5}, ": 5"),
+    ({"data": None}, ": null"),
+    ({}, ":"),
+    ({"data_base64": "eA=="}, ":"),
+]
+
+
+@pytest.mark.parametrize("data, shown", OTHER)
+def test_data_of_another_kind(background, open_broker, publish, data, shown):
+    head = {"specversion": "1.0", "type": "payment.received", "subject": "p-1", "organizationid": "acme"}
+    for options in ((), ("--json",)):
+        listen = start(background, open_broker, "--count", "1", *options)
+        publish(open_broker, topic("acme", "received", "p-1"), json.dumps({**head, **data}).encode())
+        assert listen.end() == 0
+        if options:
+            assert json.loads(listen.out()) == {**head, **data}
+        else:
+            assert listen.out() == f" acme payment.received p-1{shown}\n"
 
 
 @pytest.mark.parametrize("chosen", [("paid", "notification"), ("invoice.paid", "notification.created")])

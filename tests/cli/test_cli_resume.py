@@ -152,7 +152,8 @@ def test_not_kept(listen, numbered, service):
     sender = service(broker)
     sender.publish(10)
     command = listen(broker, "--json", "--since", "2", "--count", "1")
-    command.wait_err("orgcast listen: gap: events 3 to 10 are not to be had any more\n")
+    command.wait_err("orgcast listen: gap: events 3 to 10 are not all kept any more; "
+                     "with a later --since there may be some\n")
     sender.publish()
     assert command.end() == 0
     assert numbers(command) == [11]
@@ -258,7 +259,7 @@ def test_more_was_missed_than_is_kept(listen, numbered, service):
     wait_for(lambda: data(sender.client, "listSessions", subject="ada")["totalCount"] == 0, "its end")
     sender.publish(9)
     os.kill(command.process.pid, signal.SIGCONT)
-    command.wait_err("gap: events 2 to 10 are not to be had any more\n")
+    command.wait_err("gap: events 2 to 10 are not all kept any more\n")
     command.wait_err("resumed, 0 events replayed\n")
     sender.publish()
     assert command.end() == 0
@@ -440,6 +441,12 @@ def test_since_without_numbers(orgcast, make_broker, secret_file, member, plugin
     assert (result.returncode, result.stdout) == (1, "")
     assert "--since: the broker cannot replay events: " in result.stderr
     assert re.search(why, result.stderr.rstrip())
+
+
+def test_since_of_another_organization(orgcast, numbered, member):
+    result = orgcast("listen", "--organization-id", "globex", "--since", "0", *at(numbered()), token=member)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert "Is 'globex' among the token's organizations?" in result.stderr
 
 
 # -- answers ---------------------------------------------------------------------------------------
