@@ -30,24 +30,25 @@ typedef enum state {
 } state_t;
 
 struct oc_session {
-    unsigned char token_hash[OC_SESSION_HASH_LEN];
-    oc_bucket_t bucket;
-    void *owner;
-    const void *client;
+    /* What a delivery check asks first, at the beginning, where it seldom lies on two lines. */
+    oc_due_t due;
+    grant_t grant;
+    /* And what it asks then. */
+    oc_identity_t *identity; /* NULL: foreign, or its time is over */
+    bool id_bound;
+    bool foreign;
+    bool revoked;
+    unsigned char state;
     bool current;
     bool counted; /* in the limits, and among the connected */
     bool kicked;
     bool service; /* its identity serves every organization */
     bool end_on_expiry;
     bool no_password;
-    /* From here on, what a delivery check reads, side by side. */
-    oc_due_t due;
-    grant_t grant;
-    bool id_bound;
-    bool foreign;
-    bool revoked;
-    unsigned char state;
-    oc_identity_t *identity; /* NULL: foreign, or its time is over */
+    const void *client;
+    void *owner;
+    oc_bucket_t bucket;
+    unsigned char token_hash[OC_SESSION_HASH_LEN];
     char client_id[];
 };
 

@@ -123,6 +123,16 @@ int mosquitto_broker_publish_copy(const char *clientid, const char *topic, int p
     return MOSQ_ERR_SUCCESS;
 }
 
+void *mosquitto_malloc(size_t size)
+{
+    return malloc(size);
+}
+
+void mosquitto_free(void *memory)
+{
+    free(memory);
+}
+
 void fake_broker_start(const char *plugin_path, struct mosquitto_opt *options, int option_count)
 {
     int (*init)(mosquitto_plugin_id_t *, void **, struct mosquitto_opt *, int);
