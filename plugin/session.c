@@ -33,7 +33,12 @@ struct oc_session {
     /* What a delivery check asks first, at the beginning, where it seldom lies on two lines. */
     oc_due_t due;
     grant_t grant;
-    /* And what it asks then. */
+    const oc_session_t *next; /* who was asked for after it, the last time; may be gone: never looked at */
+    const void *client;
+    void *owner;
+    oc_bucket_t bucket;
+    unsigned char token_hash[OC_SESSION_HASH_LEN];
+    /* What it asks then, side by side. */
     oc_identity_t *identity; /* NULL: foreign, or its time is over */
     bool id_bound;
     bool foreign;
@@ -45,10 +50,6 @@ struct oc_session {
     bool service; /* its identity serves every organization */
     bool end_on_expiry;
     bool no_password;
-    const void *client;
-    void *owner;
-    oc_bucket_t bucket;
-    unsigned char token_hash[OC_SESSION_HASH_LEN];
     char client_id[];
 };
 
@@ -59,6 +60,7 @@ struct oc_sessions {
     oc_name_table_t ids;         /* of identities; the current session of each client id */
     oc_name_table_t foreign_ids; /* of other authenticators' clients, likewise */
     oc_due_heap_t due;
+    oc_session_t *asked; /* the last that oc_sessions_granted() was asked for; NULL: it is gone */
     size_t connected;
     size_t offline;
 };
@@ -148,8 +150,10 @@ static void release_id(oc_sessions_t *sessions, oc_session_t *session)
     uncount(sessions, session);
 }
 
-static void session_free(oc_session_t *session)
+static void session_free(oc_sessions_t *sessions, oc_session_t *session)
 {
+    if (sessions->asked == session)
+        sessions->asked = NULL;
     oc_identity_unref(session->identity);
     free(session);
 }
@@ -160,7 +164,7 @@ static void forget(oc_sessions_t *sessions, oc_session_t *session)
     set_state(sessions, session, LEAVING);
     oc_due_heap_remove(&sessions->due, &session->due);
     oc_client_map_remove(&sessions->by_client, session->client);
-    session_free(session);
+    session_free(sessions, session);
 }
 
 /* Another session has its client id now. Without a connection it has no future; but a Will of it may
@@ -183,7 +187,7 @@ void oc_sessions_free(oc_sessions_t *sessions)
         return;
     while ((session = oc_sessions_next(sessions, &cursor)) != NULL) {
         uncount(sessions, session);
-        session_free(session);
+        session_free(sessions, session);
     }
     oc_client_map_done(&sessions->by_client);
     oc_name_table_done(&sessions->ids);
@@ -230,7 +234,7 @@ static oc_session_t *add(oc_sessions_t *sessions, const void *client, const char
         !oc_client_map_reserve(&sessions->by_client) ||
         !oc_name_table_reserve(foreign ? &sessions->foreign_ids : &sessions->ids))
         return NULL;
-    session = calloc(1, sizeof *session + id_size);
+    session = calloc(1, offsetof(oc_session_t, client_id) + id_size);
     if (!session)
         return NULL;
     session->client = client;
@@ -364,11 +368,23 @@ oc_session_t *oc_sessions_find(const oc_sessions_t *sessions, const void *client
     return session && client_id && strcmp(session->client_id, client_id) == 0 ? session : NULL;
 }
 
-const oc_org_load_t *oc_sessions_granted(const oc_sessions_t *sessions, const void *client,
+/* A message goes to its subscribers in the same order as the one before it: so the memory of the next one is
+ * fetched while this one is served. */
+static void fetch_next(oc_sessions_t *sessions, oc_session_t *session)
+{
+    if (sessions->asked && sessions->asked->next != session)
+        sessions->asked->next = session;
+    sessions->asked = session;
+    __builtin_prefetch(session->next);
+}
+
+const oc_org_load_t *oc_sessions_granted(oc_sessions_t *sessions, const void *client,
                                          const char *client_id, int64_t now_s)
 {
-    const oc_session_t *session = find_client(sessions, client);
+    oc_session_t *session = find_client(sessions, client);
 
+    if (session)
+        fetch_next(sessions, session);
     return session && session->grant.client_id == client_id && now_s < session->due.at_s
                ? session->grant.org
                : NULL;

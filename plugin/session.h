@@ -79,7 +79,7 @@ oc_session_t *oc_sessions_find(const oc_sessions_t *sessions, const void *client
 /* For each delivery, before anything else is asked: the one organization whose events the client may be delivered now.
  * NULL says nothing: it has several, or every one, or none.
  * client_id: as it was given to oc_sessions_bind(), the same bytes at the same address */
-const oc_org_load_t *oc_sessions_granted(const oc_sessions_t *sessions, const void *client,
+const oc_org_load_t *oc_sessions_granted(oc_sessions_t *sessions, const void *client,
                                          const char *client_id, int64_t now_s);
 
 /* The current session of the client id, or NULL. */
