@@ -469,7 +469,8 @@ const oc_option_row_t oc_option_rows[] = {
     {
         .name = "max_event_bytes",
         .default_value = "65536",
-        .meaning = "Larger publishes under the templates are refused with `event_too_large`.",
+        .meaning = "Larger publishes under the templates are refused with `event_too_large`. "
+                   "Mosquitto's `max_packet_size` has to be larger too.",
         .set = set_number,
         .offset = FIELD(event_max_bytes),
         .least = 64,
@@ -488,8 +489,8 @@ const oc_option_row_t oc_option_rows[] = {
     {
         .name = "replay_events_per_org",
         .default_value = "1024",
-        .meaning = "Recent events of each organization that are kept in memory for `replay`; 0 "
-                   "keeps none.",
+        .meaning = "Recent events of each organization that are kept in memory for `replay`, at "
+                   "most 1000000; 0 keeps none.",
         .set = set_number,
         .offset = FIELD(replay_events_per_org),
         .most = REPLAY_EVENTS_MAX,
@@ -498,7 +499,8 @@ const oc_option_row_t oc_option_rows[] = {
     {
         .name = "replay_max_bytes",
         .default_value = "67108864",
-        .meaning = "Bytes of all that is kept for `replay`, with what it takes to keep it. When "
+        .meaning = "Bytes of all that is kept for `replay`, at least 65536, with what it takes to "
+                   "keep it. When "
                    "there is no room, the organization whose last event is the oldest loses its "
                    "oldest events.",
         .set = set_number,

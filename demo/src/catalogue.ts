@@ -51,7 +51,7 @@ export interface InvoiceEventPayload {
   readonly currency: string;
   /** Where the invoice stands. */
   readonly status: InvoiceStatus;
-  /** When it happened. RFC 3339 with upper-case T and Z, up to nanoseconds, no leap second. */
+  /** When it happened. RFC 3339 with T in upper case, Z or an offset, up to nanoseconds, no leap second. */
   readonly timestamp: string;
   /** Old values of the invoice's fields that changed; what did not change is absent. */
   readonly previous?: InvoicePrevious;
@@ -71,7 +71,7 @@ export interface NotificationEventPayload {
   readonly type: NotificationType;
   /** The invoice that it is about. 1 to 128 bytes without `/ + #`, white space and control characters. */
   readonly invoiceId?: string;
-  /** When it happened. RFC 3339 with upper-case T and Z, up to nanoseconds, no leap second. */
+  /** When it happened. RFC 3339 with T in upper case, Z or an offset, up to nanoseconds, no leap second. */
   readonly timestamp: string;
 }
 

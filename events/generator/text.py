@@ -28,7 +28,7 @@ FORMAT_LIMITS = {
     "orgcast-entity-id": "{length} without `/ + #`, white space and control characters",
     "orgcast-line": "{length} without control characters",
     "orgcast-text": "{length}; of the control characters only tabs and line ends",
-    "date-time": "RFC 3339 with upper-case T and Z, up to nanoseconds, no leap second",
+    "date-time": "RFC 3339 with T in upper case, Z or an offset, up to nanoseconds, no leap second",
 }
 
 

@@ -75,8 +75,8 @@ typedef struct orgcast_invoice_event {
     const char *currency;
     /** Required. Where the invoice stands. */
     orgcast_invoice_status_t status;
-    /** NULL: the time of the emit call, UTC. When it happened. RFC 3339 with upper-case T and Z, up
-     *  to nanoseconds, no leap second. CloudEvents `time`. */
+    /** NULL: the time of the emit call, UTC. When it happened. RFC 3339 with T in upper case, Z or
+     *  an offset, up to nanoseconds, no leap second. CloudEvents `time`. */
     const char *timestamp;
     /** Only for `invoice.updated`; NULL: absent. Old values of the invoice's fields that changed;
      *  what did not change is absent. */
@@ -101,8 +101,8 @@ typedef struct orgcast_notification_event {
     /** NULL: absent. The invoice that it is about. 1 to 128 bytes without `/ + #`, white space and
      *  control characters. */
     const char *invoice_id;
-    /** NULL: the time of the emit call, UTC. When it happened. RFC 3339 with upper-case T and Z, up
-     *  to nanoseconds, no leap second. CloudEvents `time`. */
+    /** NULL: the time of the emit call, UTC. When it happened. RFC 3339 with T in upper case, Z or
+     *  an offset, up to nanoseconds, no leap second. CloudEvents `time`. */
     const char *timestamp;
 } orgcast_notification_event_t;
 
