@@ -232,7 +232,8 @@ def test_without_stamp_sequence(numbered, reader, tokens, join):
     assert code(ear, "replay", organizationId="acme", epoch="0" * 16, after=0) == "request_invalid"
 
 
-NO_EVENTS = {"text": b"hello", "nothing": b"", "bytes": bytes(range(256)), "an array": b'[{"sequence":"1"}]'}
+NO_EVENTS = {"text": b"hello", "nothing": b"", "bytes": bytes(range(256)), "an array": b'[{"sequence":"1"}]',
+             "behind its length": b"\0{" + bytes(123), "a NUL and a brace": b"\0{", "NULs": bytes(8)}
 
 
 def test_what_is_no_object_stays_as_it_is_when_nothing_is_checked(numbered, reader, tokens, join):
@@ -247,8 +248,10 @@ def test_what_is_no_object_stays_as_it_is_when_nothing_is_checked(numbered, read
     assert got[:-1] == list(NO_EVENTS.values())
     assert place(got[-1])[1] == 1
     # What a lenient reader might take for an object could have a number that is forged.
-    for payload in (b'{"sequence":"9"', b'\xef\xbb\xbf{"sequence":"9"}', b'\n{"sequence":NaN}'):
-        assert sender.publish(where, payload) >= 0x80
+    encodings = ("utf-8-sig", "utf-16", "utf-16-be", "utf-16-le", "utf-32", "utf-32-be", "utf-32-le")
+    for payload in (b'{"sequence":"9"', b'\n{"sequence":NaN}', "\ufeff {}".encode("utf-16-be"),
+                    "\ufeff{ }".encode("utf-32-be"), *(' {"sequence":"9"}'.encode(name) for name in encodings)):
+        assert sender.publish(where, payload) >= 0x80, payload
     assert ear.drain() == []
 
 
