@@ -20,8 +20,9 @@
 #define OC_CONTROL_REPLAY_EVENTS_MAX 256
 #define OC_CONTROL_REPLAY_BYTES_MAX 1048576
 
-/* Bytes a second that all clients are given by replays. */
+/* Bytes a second that all clients are given by replays, and how much of it can be one organization's. */
 #define OC_CONTROL_REPLAY_BYTES_PER_S 67108864
+#define OC_CONTROL_REPLAY_ORG_BYTES_PER_S 16777216
 
 /* Who asks. Borrowed. */
 typedef struct oc_control_asker {

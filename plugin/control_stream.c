@@ -62,7 +62,7 @@ static oc_err_t get_after(const oc_control_call_t *call, uint64_t *ret_after, oc
 
 /* --- What it may ask for --- */
 
-static oc_err_t check_rate(oc_control_call_t *call, oc_diag_t *diag)
+static oc_err_t check_rate(oc_control_call_t *call, oc_slice_t org, oc_diag_t *diag)
 {
     oc_shared_t *shared = call->gate->shared;
 
@@ -75,6 +75,9 @@ static oc_err_t check_rate(oc_control_call_t *call, oc_diag_t *diag)
     if (shared->replay_bytes >= OC_CONTROL_REPLAY_BYTES_PER_S)
         return oc_fail(diag, OC_E_LIMIT_RATE,
                        "the broker replays much just now; ask again in a second");
+    if (oc_stream_given(shared->stream, org, call->now_s) >= OC_CONTROL_REPLAY_ORG_BYTES_PER_S)
+        return oc_fail(diag, OC_E_LIMIT_RATE,
+                       "much of the organization is replayed just now; ask again in a second");
     return OC_OK;
 }
 
@@ -140,6 +143,7 @@ oc_err_t oc_control_replay(oc_control_call_t *call, oc_diag_t *diag)
     oc_stream_gap_t gap = {.most = OC_CONTROL_REPLAY_EVENTS_MAX,
                            .max_bytes = OC_CONTROL_REPLAY_BYTES_MAX};
     oc_stream_part_t part;
+    size_t before;
     oc_err_t err = get_org(call, &gap.org, diag);
 
     if (!err)
@@ -147,10 +151,13 @@ oc_err_t oc_control_replay(oc_control_call_t *call, oc_diag_t *diag)
     if (!err)
         err = get_after(call, &gap.after, diag);
     if (!err)
-        err = check_rate(call, diag);
+        err = check_rate(call, gap.org, diag);
     if (err)
         return err;
-    if (oc_stream_replay(shared->stream, &gap, give, &giving, &part) != OC_OK)
+    before = shared->replay_bytes;
+    err = oc_stream_replay(shared->stream, &gap, give, &giving, &part);
+    oc_stream_note_given(shared->stream, gap.org, call->now_s, shared->replay_bytes - before);
+    if (err)
         return oc_fail(diag, OC_E_NOMEM, "out of memory");
     if (part.recovered)
         shared->metrics.replays_recovered++;

@@ -143,7 +143,8 @@ static oc_err_t check_client_id(const oc_gate_t *gate, const oc_gate_client_t *c
                        "a persistent session, or an id with a slash, needs the form %s/...",
                        identity->any_org ? "{subject}" : "{organizationId}");
     if (oc_sessions_check_id(gate->shared->sessions, client->id, identity, now_s) != OC_OK)
-        return oc_fail(diag, OC_E_CLIENT_ID_IN_USE, "it is another subject's");
+        return oc_fail(diag, OC_E_CLIENT_ID_IN_USE,
+                       "it is another subject's, or an answer to it is on its way");
     return OC_OK;
 }
 

@@ -23,6 +23,9 @@ typedef struct grant {
  * publishes then still meets it. */
 #define WILL_GRACE_S 60
 
+/* Mosquitto 2.0 with per_listener_settings never says when it has delivered something; in this time it has. */
+#define DELIVERY_S 1
+
 typedef enum state {
     CONNECTED,
     OFFLINE, /* the broker may keep it for a later connection */
@@ -33,10 +36,13 @@ struct oc_session {
     /* What a delivery check asks first, at the beginning, where it seldom lies on two lines. */
     oc_due_t due;
     grant_t grant;
-    const oc_session_t *next; /* who was asked for after it, the last time; may be gone: never looked at */
+    const oc_session_t
+        *next; /* who was asked for after it, the last time; may be gone: never looked at */
     const void *client;
     void *owner;
     oc_bucket_t bucket;
+    uint32_t addressed; /* the round in which something was sent to its client id; 0: never */
+    uint32_t addressed_s;
     unsigned char token_hash[OC_SESSION_HASH_LEN];
     /* What it asks then, side by side. */
     oc_identity_t *identity; /* NULL: foreign, or its time is over */
@@ -63,6 +69,7 @@ struct oc_sessions {
     oc_session_t *asked; /* the last that oc_sessions_granted() was asked for; NULL: it is gone */
     size_t connected;
     size_t offline;
+    uint32_t round; /* of deliveries; may come round itself, which the time tells */
 };
 
 static oc_session_t *session_of_due(oc_due_t *due)
@@ -77,6 +84,7 @@ oc_sessions_t *oc_sessions_new(oc_limits_t *limits)
     if (!sessions)
         return NULL;
     sessions->limits = limits;
+    sessions->round = 1;
     sessions->ids =
         (oc_name_table_t){.key = &sessions->key, .name_at = offsetof(oc_session_t, client_id)};
     sessions->foreign_ids = sessions->ids;
@@ -213,10 +221,13 @@ static void take_id(oc_sessions_t *sessions, oc_session_t *session)
     oc_session_t *older = session->foreign ? find_foreign(sessions, session->client_id)
                                            : oc_sessions_find_id(sessions, session->client_id);
 
-    if (older && session->foreign)
+    if (older && session->foreign) {
         release_id(sessions, older);
-    else if (older)
+    } else if (older) {
+        session->addressed = older->addressed;
+        session->addressed_s = older->addressed_s;
         supersede(sessions, older);
+    }
     oc_name_table_add(session->foreign ? &sessions->foreign_ids : &sessions->ids, session,
                       strlen(session->client_id));
     session->current = true;
@@ -360,6 +371,17 @@ void oc_sessions_kick(oc_sessions_t *sessions, oc_session_t *session)
     set_deadline(sessions, session);
 }
 
+void oc_sessions_addressed(const oc_sessions_t *sessions, oc_session_t *session, int64_t now_s)
+{
+    session->addressed = sessions->round;
+    session->addressed_s = (uint32_t)now_s;
+}
+
+void oc_sessions_delivered(oc_sessions_t *sessions)
+{
+    sessions->round++;
+}
+
 oc_session_t *oc_sessions_find(const oc_sessions_t *sessions, const void *client,
                                const char *client_id)
 {
@@ -409,12 +431,38 @@ static bool may_take(const oc_session_t *holder, const oc_identity_t *identity, 
     return identity && strcmp(holder->identity->subject, identity->subject) == 0;
 }
 
+/* Whether whatever one identity is told may be told to another as well. */
+static bool covers(const oc_identity_t *identity, const oc_identity_t *told)
+{
+    if (!identity || !told || strcmp(identity->subject, told->subject) != 0 ||
+        identity->any_org < told->any_org || identity->admin < told->admin ||
+        identity->may_subscribe < told->may_subscribe)
+        return false;
+    for (size_t i = 0; i < told->org_count; i++) {
+        if (!identity->any_org &&
+            !oc_identity_has_org(identity, told->orgs[i].id, told->orgs[i].len))
+            return false;
+    }
+    return true;
+}
+
+/* Whether what is on its way to the holder's client id would come to somebody else. */
+static bool is_awaited(const oc_sessions_t *sessions, const oc_session_t *holder,
+                       const oc_identity_t *identity, int64_t now_s)
+{
+    if (covers(identity, holder->identity))
+        return false;
+    return holder->addressed == sessions->round &&
+           (uint32_t)now_s - holder->addressed_s <= DELIVERY_S;
+}
+
 oc_err_t oc_sessions_check_id(const oc_sessions_t *sessions, const char *client_id,
                               const oc_identity_t *identity, int64_t now_s)
 {
     const oc_session_t *holder = oc_sessions_find_id(sessions, client_id);
 
-    if (holder && !may_take(holder, identity, now_s))
+    if (holder &&
+        (!may_take(holder, identity, now_s) || is_awaited(sessions, holder, identity, now_s)))
         return OC_E_CLIENT_ID_IN_USE;
     /* These are in the table while they are connected. */
     if (identity && find_foreign(sessions, client_id))

@@ -87,7 +87,7 @@ oc_session_t *oc_sessions_find_id(const oc_sessions_t *sessions, const char *cli
 
 /* Whether a client may take the client id: OC_E_CLIENT_ID_IN_USE when a live connection of another subject
  * has it, or an offline session whose id carries what is not the client's organization or, for a service,
- * subject.
+ * subject, or one for which something is on its way, which is not for the identity.
  * identity: NULL for a client of another authenticator; these are not told apart */
 OC_MUST_CHECK oc_err_t oc_sessions_check_id(const oc_sessions_t *sessions, const char *client_id,
                                             const oc_identity_t *identity, int64_t now_s);
@@ -108,6 +108,13 @@ void oc_sessions_kick(oc_sessions_t *sessions, oc_session_t *session);
  * without a connection are dealt with on the way. */
 oc_session_t *oc_sessions_next_due(oc_sessions_t *sessions, int64_t now_s,
                                    oc_session_end_t *ret_cause);
+
+/* Something is on its way to its client id. The broker hands it out when its loop comes round, without asking
+ * anybody, to whoever has the id by then: so until oc_sessions_delivered() nobody takes it
+ * but the same subject with the same rights or more. */
+void oc_sessions_addressed(const oc_sessions_t *sessions, oc_session_t *session, int64_t now_s);
+/* Everything that is on its way is handed out before another client connects. */
+void oc_sessions_delivered(oc_sessions_t *sessions);
 
 /* The sessions one after the other, in no order; *cursor starts at 0. NULL at the end. */
 oc_session_t *oc_sessions_next(const oc_sessions_t *sessions, size_t *cursor);

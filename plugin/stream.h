@@ -76,6 +76,11 @@ OC_MUST_CHECK oc_err_t oc_stream_replay(const oc_stream_t *stream, const oc_stre
                                         oc_stream_fn function, void *context,
                                         oc_stream_part_t *ret_part);
 
+/* How much an organization's replays gave in a second, for whoever bounds that; 0 for one of which nothing is
+ * known. Another second begins at 0. */
+size_t oc_stream_given(const oc_stream_t *stream, oc_slice_t org, int64_t now_s);
+void oc_stream_note_given(oc_stream_t *stream, oc_slice_t org, int64_t now_s, size_t bytes);
+
 /* Held now, bookkeeping included. At most max_bytes and one organization's bookkeeping. */
 size_t oc_stream_bytes(const oc_stream_t *stream);
 size_t oc_stream_org_count(const oc_stream_t *stream);

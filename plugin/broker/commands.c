@@ -146,6 +146,8 @@ int on_control(int event, void *event_data, void *userdata)
     oc_control_answer_t answer = {0};
 
     (void)event;
+    if (session)
+        oc_sessions_addressed(registered->gate.shared->sessions, session, now_s());
     if (oc_control_handle(&plugin->gate, &asker, control->payload, control->payloadlen, now_s(),
                           &broker, &answer) != OC_OK) {
         mosquitto_log_printf(MOSQ_LOG_ERR, "orgcast: out of memory for a control command");

@@ -36,16 +36,41 @@ oc_err_t event_check(const oc_config_t *config, const event_t *event, oc_diag_t 
     return OC_E_INTERNAL;
 }
 
-/* Whether a reader of JSON could take it for an object, a byte order mark before it or not. */
+/* White space, and what UTF-16 and UTF-32 have beside each character of ASCII. */
+static size_t skip_filling(const char *payload, size_t len, size_t at)
+{
+    while (at < len && memchr(" \t\r\n", payload[at], sizeof " \t\r\n"))
+        at++;
+    return at;
+}
+
+static size_t skip_byte_order_mark(const char *payload, size_t len, size_t at)
+{
+    static const char *const marks[] = {"\xEF\xBB\xBF", "\xFE\xFF", "\xFF\xFE"};
+
+    for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++) {
+        size_t mark_len = strlen(marks[i]);
+
+        if (len - at >= mark_len && memcmp(payload + at, marks[i], mark_len) == 0)
+            return at + mark_len;
+    }
+    return at;
+}
+
+/* Whether a reader of JSON could take it for an object, in whatever encoding: some find that out by
+ * themselves. */
 static bool object_shaped(const char *payload, size_t len)
 {
-    size_t i = 0;
+    size_t at = skip_filling(payload, len, 0);
 
-    if (len >= 3 && memcmp(payload, "\xEF\xBB\xBF", 3) == 0)
-        i = 3;
-    while (i < len && strchr(" \t\r\n", payload[i]) && payload[i])
-        i++;
-    return i < len && payload[i] == '{';
+    at = skip_filling(payload, len, skip_byte_order_mark(payload, len, at));
+    if (at == len || payload[at] != '{')
+        return false;
+    if (!memchr(payload, '\0', at))
+        return true;
+    /* Another format may well have a NUL before that byte, a length for example. */
+    at = skip_filling(payload, len, at + 1);
+    return at < len && (payload[at] == '"' || payload[at] == '}');
 }
 
 bool event_numbered(const oc_config_t *config, const event_t *event)

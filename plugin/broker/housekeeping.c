@@ -126,6 +126,8 @@ int on_tick(int event, void *event_data, void *userdata)
     shared->ticked_ms = monotonic_ms();
     event_shown(plugin);
     plugin->gate.reloaded_s = 0;
+    /* No client is looked at between this and the broker's delivery: it is before (2.1) or behind (2.0). */
+    oc_sessions_delivered(shared->sessions);
     oc_verifier_poll(plugin->gate.verifier, time_s);
     oc_revocations_forget(shared->revocations, time_s);
     oc_limits_tick(shared->limits, monotonic_ms());

@@ -3,14 +3,15 @@
 
 import json
 import re
+import signal
 import struct
 import threading
 
 import pytest
 from control import ask, code, data
 from events import event, event_id, topic
-from mqtt import (PUBACK, PUBCOMP, PUBLISH, PUBREC, PUBREL, V5, V311, VERSION_NAMES, VERSIONS, Client, Closed, Timeout, Will,
-                  packet, prefixed, properties, wait_for)
+from mqtt import (DISCONNECT, PUBACK, PUBCOMP, PUBLISH, PUBREC, PUBREL, V5, V311, VERSION_NAMES, VERSIONS, Client,
+                  Closed, Timeout, Will, packet, prefixed, properties, wait_for)
 from stream import Follower, place
 
 ALL = "org/acme/invoices/#"
@@ -257,7 +258,8 @@ def test_without_stamp_sequence(numbered, reader, tokens, join):
     assert code(ear, "replay", organizationId="acme", epoch="0" * 16, after=0) == "request_invalid"
 
 
-NO_EVENTS = {"text": b"hello", "nothing": b"", "bytes": bytes(range(256)), "an array": b'[{"sequence":"1"}]'}
+NO_EVENTS = {"text": b"hello", "nothing": b"", "bytes": bytes(range(256)), "an array": b'[{"sequence":"1"}]',
+             "behind its length": b"\0{" + bytes(123), "a NUL and a brace": b"\0{", "NULs": bytes(8)}
 
 
 def test_what_is_no_object_stays_as_it_is_when_nothing_is_checked(numbered, reader, tokens, join):
@@ -272,8 +274,10 @@ def test_what_is_no_object_stays_as_it_is_when_nothing_is_checked(numbered, read
     assert got[:-1] == list(NO_EVENTS.values())
     assert place(got[-1])[1] == 1
     # What a lenient reader might take for an object could have a number that is forged.
-    for payload in (b'{"sequence":"9"', b'\xef\xbb\xbf{"sequence":"9"}', b'\n{"sequence":NaN}'):
-        assert sender.publish(where, payload) >= 0x80
+    encodings = ("utf-8-sig", "utf-16", "utf-16-be", "utf-16-le", "utf-32", "utf-32-be", "utf-32-le")
+    for payload in (b'{"sequence":"9"', b'\n{"sequence":NaN}', "\ufeff {}".encode("utf-16-be"),
+                    "\ufeff{ }".encode("utf-32-be"), *(' {"sequence":"9"}'.encode(name) for name in encodings)):
+        assert sender.publish(where, payload) >= 0x80, payload
     assert ear.drain() == []
 
 
@@ -466,3 +470,36 @@ def test_replays_at_full_speed(transport, numbered, tokens, join):
     for follower in followers:
         assert follower.seen == list(enumerate(ids, 1))
         assert follower.replays > 3
+
+
+def in_one_turn(broker, *sends):
+    """What is sent comes to the broker at once, in this order as far as it keeps one."""
+    broker.process.send_signal(signal.SIGSTOP)
+    for send in sends:
+        send()
+    broker.process.send_signal(signal.SIGCONT)
+
+
+@by_transport
+@pytest.mark.parametrize("subject", ["ada", "eve"])
+def test_a_replay_is_for_nobody_else_who_takes_the_client_id(subject, transport, numbered, tokens, join):
+    broker = numbered()
+    publish(join(broker, "sender", tokens.publisher(), V5), 3)
+    for _ in range(8):
+        asker = join(broker, "tab", tokens.member(), V5, transport)
+        start = data(asker, "position", organizationId="acme")
+        where = prefixed("$CONTROL/orgcast/v1") + properties(None)
+        request = {"command": "replay", "organizationId": "acme", "epoch": start["epoch"], "after": 0}
+        asked = packet(PUBLISH, 0, where + json.dumps({"commands": [request]}).encode())
+        if subject != "ada":
+            asked += packet(DISCONNECT, 0, b"")
+        with Client(broker, V5, transport) as thief:
+            hello = thief.connect_packet("tab", tokens.member("globex", sub=subject))
+            in_one_turn(broker, lambda: asker.send(asked), lambda: thief.send(hello))
+            try:
+                thief.connack()
+                got = thief.drain()
+            except Closed:
+                got = []
+            assert [m.topic for m in got if m.topic.startswith("org/")] == []
+        asker.close()

@@ -389,6 +389,25 @@ START_TEST(replays_are_bounded)
 }
 END_TEST
 
+/* What one organization's clients ask for does not keep those of others waiting. */
+START_TEST(replays_of_an_organization_are_bounded)
+{
+    oc_stream_note_given(shared.stream, (oc_slice_t){"initech", 7}, NOW_S,
+                         OC_CONTROL_REPLAY_ORG_BYTES_PER_S - 1);
+    {
+        OC_CLEANUP(oc_json_decrefp) json_t *last = replay_after("0");
+        OC_CLEANUP(oc_json_decrefp) json_t *refused = replay_after("0");
+
+        ck_assert_ptr_nonnull(json_object_get(last, "data"));
+        ck_assert_str_eq(json_string_value(json_object_get(refused, "code")), "limit_rate");
+    }
+    ck_assert_uint_gt(oc_stream_given(shared.stream, (oc_slice_t){"initech", 7}, NOW_S),
+                      OC_CONTROL_REPLAY_ORG_BYTES_PER_S);
+    ck_assert_uint_eq(oc_stream_given(shared.stream, (oc_slice_t){"initech", 7}, NOW_S + 1), 0);
+    ck_assert_uint_eq(oc_stream_given(shared.stream, (oc_slice_t){"globex", 6}, NOW_S), 0);
+}
+END_TEST
+
 START_TEST(replay_when_the_broker_has_no_memory)
 {
     sends = false;
@@ -483,6 +502,7 @@ int main(void)
     tcase_add_test(tcase, replay_of_another_epoch_is_not_recovered);
     tcase_add_test(tcase, replay_comes_in_pages);
     tcase_add_test(tcase, replays_are_bounded);
+    tcase_add_test(tcase, replays_of_an_organization_are_bounded);
     tcase_add_test(tcase, replay_when_the_broker_has_no_memory);
     tcase_add_test(tcase, replay_without_memory);
     tcase_add_test(tcase, no_numbers_no_replay);

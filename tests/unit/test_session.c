@@ -55,9 +55,17 @@ static oc_identity_t *identity_with(const char *subject, const char *orgs, const
     return identity;
 }
 
+static oc_identity_t *identity_of_org(const char *subject, const char *org, int64_t deadline_s)
+{
+    char orgs[64];
+
+    (void)snprintf(orgs, sizeof orgs, "[\"%s\"]", org);
+    return identity_with(subject, orgs, "", deadline_s);
+}
+
 static oc_identity_t *identity_of(const char *subject, int64_t deadline_s)
 {
-    return identity_with(subject, "[\"acme\"]", "", deadline_s);
+    return identity_of_org(subject, "acme", deadline_s);
 }
 
 static oc_session_t *find(int client, const char *id)
@@ -338,6 +346,60 @@ START_TEST(client_id_of_an_offline_session)
     ck_assert_msg(check_id(offline_holders[_i].id, offline_holders[_i].subject,
                            offline_holders[_i].now_s) == offline_holders[_i].err,
                   "%s", offline_holders[_i].name);
+}
+END_TEST
+
+/* The broker gives what was sent to a client id to whoever has it by then. */
+START_TEST(client_id_that_awaits_something)
+{
+    oc_session_t *session = bind_client(1, "tab", "ann", 100);
+
+    ck_assert_int_eq(check_id("tab", "bob", 100), OC_OK);
+    oc_sessions_addressed(sessions, session, 100);
+    ck_assert_int_eq(check_id("tab", "bob", 100), OC_E_CLIENT_ID_IN_USE);
+    ck_assert_int_eq(check_id("tab2", "bob", 100), OC_OK);
+    /* Who takes it over has what is on its way, too. */
+    oc_sessions_addressed(sessions, session, 50);
+    (void)bind_client(2, "tab", "ann", 100);
+    oc_sessions_disconnected(sessions, &clients[2], false, 50);
+    ck_assert_int_eq(check_id("tab", "bob", 50), OC_E_CLIENT_ID_IN_USE);
+    ck_assert_int_eq(check_id("tab", NULL, 51), OC_E_CLIENT_ID_IN_USE);
+    /* Not every broker says when it has delivered. */
+    ck_assert_int_eq(check_id("tab", "bob", 52), OC_OK);
+    ck_assert_int_eq(check_id("tab", "bob", 49), OC_OK);
+    oc_sessions_delivered(sessions);
+    ck_assert_int_eq(check_id("tab", "bob", 50), OC_OK);
+}
+END_TEST
+
+static const struct {
+    const char *name;
+    const char *subject;
+    const char *org;
+    bool any_org, admin, may_subscribe;
+    oc_err_t err;
+} successors[] = {
+    {"the same rights", "ann", "acme", false, false, true, OC_OK},
+    {"more rights", "ann", "acme", true, true, true, OC_OK},
+    {"every organization", "ann", "globex", true, false, true, OC_OK},
+    {"another organization", "ann", "globex", false, true, true, OC_E_CLIENT_ID_IN_USE},
+    {"no subscribing", "ann", "acme", false, true, false, OC_E_CLIENT_ID_IN_USE},
+    {"another subject", "bob", "acme", true, true, true, OC_E_CLIENT_ID_IN_USE},
+};
+
+START_TEST(client_id_of_a_session_that_awaits_something)
+{
+    oc_session_t *session = bind_client(1, "tab", "ann", 100);
+    oc_identity_t *identity = identity_of_org(successors[_i].subject, successors[_i].org, 10000);
+
+    identity->any_org = successors[_i].any_org;
+    identity->admin = successors[_i].admin;
+    identity->may_subscribe = successors[_i].may_subscribe;
+    oc_sessions_addressed(sessions, session, 50);
+    oc_sessions_disconnected(sessions, &clients[1], false, 50);
+    ck_assert_msg(oc_sessions_check_id(sessions, "tab", identity, 50) == successors[_i].err, "%s",
+                  successors[_i].name);
+    oc_identity_unref(identity);
 }
 END_TEST
 
@@ -892,6 +954,8 @@ int main(void)
     tcase_add_test(tcase, expiry_is_told_once);
     unit_add_table(tcase, client_id_in_use, holders);
     unit_add_table(tcase, client_id_of_an_offline_session, offline_holders);
+    tcase_add_test(tcase, client_id_that_awaits_something);
+    unit_add_table(tcase, client_id_of_a_session_that_awaits_something, successors);
     tcase_add_test(tcase, foreign);
     tcase_add_test(tcase, foreign_beside_an_offline_session);
     tcase_add_test(tcase, foreign_after_an_expired_session);
