@@ -39,3 +39,9 @@ bool oc_bucket_take(oc_bucket_t *bucket, oc_bucket_rate_t rate, uint64_t now_ms)
     bucket->settled_ms = now_ms;
     return goes;
 }
+
+void oc_bucket_spend(oc_bucket_t *bucket, oc_bucket_rate_t rate, uint64_t now_ms, uint32_t amount)
+{
+    bucket->spent = oc_bucket_spent(bucket, rate, now_ms) + amount * ONE;
+    bucket->settled_ms = now_ms;
+}

@@ -34,6 +34,9 @@ typedef struct oc_bucket {
 /* True when one more goes. */
 bool oc_bucket_take(oc_bucket_t *bucket, oc_bucket_rate_t rate, uint64_t now_ms);
 
+/* So many more are gone, whether they might or not. */
+void oc_bucket_spend(oc_bucket_t *bucket, oc_bucket_rate_t rate, uint64_t now_ms, uint32_t amount);
+
 /* True when none would go. */
 bool oc_bucket_empty(const oc_bucket_t *bucket, oc_bucket_rate_t rate, uint64_t now_ms);
 

@@ -249,6 +249,18 @@ static char *failed_text(const request_run_t *run, const json_t *answer)
     return oc_json_dump(answer);
 }
 
+/* Nobody who reads what is sent comes so far. */
+static oc_err_t check_account(const request_run_t *run)
+{
+    oc_diag_t diag = {0};
+
+    if (oc_gate_answers_left(run->gate, run->asker->session, run->now_s) > 0)
+        return OC_OK;
+    (void)oc_fail(&diag, OC_E_LIMIT_RATE, "this connection was sent too much just now");
+    tell(run, "", false, &diag);
+    return diag.code;
+}
+
 oc_err_t oc_control_handle(oc_gate_t *gate, const oc_control_asker_t *asker, const char *payload,
                            size_t len, int64_t now_s, const oc_control_broker_t *broker,
                            oc_control_answer_t *ret_answer)
@@ -267,10 +279,15 @@ oc_err_t oc_control_handle(oc_gate_t *gate, const oc_control_asker_t *asker, con
     /* It takes the array, whatever happens. */
     if (json_object_set_new(answer, "responses", run.responses) != 0 || !unwritten)
         return OC_E_NOMEM;
-    err = answer_bytes(&run, payload, len);
+    err = check_account(&run);
+    if (!err)
+        err = answer_bytes(&run, payload, len);
     if (err)
         return err;
     made.text = oc_json_dump(answer);
+    if (made.text)
+        oc_gate_note_answer(gate, asker->session, now_s,
+                            strlen(made.text) + OC_GATE_ANSWER_OVERHEAD);
     made.ticket = run.ticket;
     if (made.text && made.ticket)
         made.failed_text = failed_text(&run, answer);

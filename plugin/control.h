@@ -57,8 +57,8 @@ typedef struct oc_control_answer {
     char *failed_text;
 } oc_control_answer_t;
 
-/* Carry out a request. Whatever is wrong with it stands in the answer; only OC_E_NOMEM is an error, and then
- * some of its commands may have been carried out.
+/* Carry out a request. Whatever is wrong with it stands in the answer; errors are OC_E_NOMEM, and then
+ * some of its commands may have been carried out, and OC_E_LIMIT_RATE: then none was, and there is no answer.
  * payload: borrowed, any bytes */
 OC_MUST_CHECK oc_err_t oc_control_handle(oc_gate_t *gate, const oc_control_asker_t *asker,
                                          const char *payload, size_t len, int64_t now_s,

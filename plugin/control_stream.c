@@ -62,12 +62,17 @@ static oc_err_t get_after(const oc_control_call_t *call, uint64_t *ret_after, oc
 
 /* --- What it may ask for --- */
 
+/* Of an account so much is left for the answers to other commands: more than one replay takes, but for one of huge
+ * events. */
+#define REPLAY_RESERVE (OC_CONTROL_REPLAY_BYTES_MAX + 1048576)
+
 static oc_err_t check_rate(oc_control_call_t *call, oc_slice_t org, oc_diag_t *diag)
 {
     oc_shared_t *shared = call->gate->shared;
 
-    if (!oc_gate_may_ask(call->gate, call->asker->session, call->now_s))
-        return oc_fail(diag, OC_E_LIMIT_RATE, "too many replays; ask again in a second");
+    if (oc_gate_answers_left(call->gate, call->asker->session, call->now_s) < REPLAY_RESERVE)
+        return oc_fail(diag, OC_E_LIMIT_RATE,
+                       "this connection was sent much just now; ask again in a second");
     if (shared->replay_s != call->now_s) {
         shared->replay_s = call->now_s;
         shared->replay_bytes = 0;
@@ -97,6 +102,8 @@ static bool give(void *context, const char *topic, const char *payload, size_t l
         return true;
     giving->count++;
     call->gate->shared->replay_bytes += strlen(topic) + len;
+    oc_gate_note_answer(call->gate, call->asker->session, call->now_s,
+                        strlen(topic) + len + OC_GATE_ANSWER_OVERHEAD);
     return call->broker->send(call->broker->context, topic, payload, len);
 }
 

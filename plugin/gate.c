@@ -7,6 +7,9 @@
 /* How long after a SIGHUP its authentications may come. */
 #define RELOAD_S 1
 
+/* A refresh from where bad tokens come takes as much as an answer of this size. */
+#define HELD_REFRESH_BYTES 65536
+
 oc_err_t oc_gate_init(oc_gate_t *gate, const oc_config_t *config, oc_shared_t *shared,
                       oc_keyring_log_t log, void *owner, oc_diag_t *diag)
 {
@@ -70,13 +73,41 @@ bool oc_gate_recognizes(oc_gate_t *gate, const oc_gate_client_t *client,
     return true;
 }
 
-bool oc_gate_may_ask(oc_gate_t *gate, oc_session_t *session, int64_t now_s)
-{
-    static const oc_bucket_rate_t rate = {.burst = OC_GATE_ASKS_BURST,
-                                          .per_second = OC_GATE_ASKS_PER_S};
+static const oc_bucket_rate_t answer_rate = {.burst = OC_GATE_ANSWERS_BURST,
+                                             .per_second = OC_GATE_ANSWERS_PER_S};
 
-    return oc_bucket_take(oc_session_bucket(session), rate,
-                          oc_told_clock(&gate->shared->asked_clock, now_s * 1000));
+/* NULL: without a bound. */
+static oc_bucket_t *answer_bucket(oc_gate_t *gate, oc_session_t *session)
+{
+    const oc_identity_t *identity = session ? oc_session_identity(session) : NULL;
+
+    if (identity && (identity->admin || identity->any_org))
+        return NULL;
+    return session ? oc_session_bucket(session) : &gate->shared->strangers;
+}
+
+static uint64_t answer_clock(oc_gate_t *gate, int64_t now_s)
+{
+    return oc_told_clock(&gate->shared->answer_clock, now_s * 1000);
+}
+
+uint32_t oc_gate_answers_left(oc_gate_t *gate, oc_session_t *session, int64_t now_s)
+{
+    const oc_bucket_t *bucket = answer_bucket(gate, session);
+
+    if (!bucket)
+        return OC_GATE_ANSWERS_BURST;
+    return OC_GATE_ANSWERS_BURST -
+           (uint32_t)(oc_bucket_spent(bucket, answer_rate, answer_clock(gate, now_s)) / 1000);
+}
+
+void oc_gate_note_answer(oc_gate_t *gate, oc_session_t *session, int64_t now_s, size_t bytes)
+{
+    oc_bucket_t *bucket = answer_bucket(gate, session);
+
+    if (bucket)
+        oc_bucket_spend(bucket, answer_rate, answer_clock(gate, now_s),
+                        bytes < OC_GATE_ANSWERS_BURST ? (uint32_t)bytes : OC_GATE_ANSWERS_BURST);
 }
 
 /* Bad tokens are a reason to look at fewer of them; want of memory or of a key is not the client's fault. */
@@ -89,8 +120,12 @@ static bool is_bad_token(oc_err_t err)
  * held up by others, but may not try without end either. */
 static bool is_held(oc_gate_t *gate, const char *address, oc_session_t *session, int64_t now_s)
 {
-    return oc_penalty_held(gate->shared->penalty, address, now_s) &&
-           !(session && oc_gate_may_ask(gate, session, now_s));
+    if (!oc_penalty_held(gate->shared->penalty, address, now_s))
+        return false;
+    if (!session || oc_gate_answers_left(gate, session, now_s) < OC_GATE_ANSWERS_BURST / 2)
+        return true;
+    oc_gate_note_answer(gate, session, now_s, HELD_REFRESH_BYTES);
+    return false;
 }
 
 /* A token's bytes → an identity that is good now.

@@ -79,11 +79,18 @@ OC_MUST_CHECK oc_err_t oc_gate_refresh(oc_gate_t *gate, oc_session_t *session, c
                                        const oc_gate_token_t *token, int64_t now_s,
                                        oc_diag_t *diag);
 
-/* What a session may ask for that costs the broker something: so much at once, then so much a second. False: it has
- * to wait. */
-#define OC_GATE_ASKS_BURST 32
-#define OC_GATE_ASKS_PER_S 16
-bool oc_gate_may_ask(oc_gate_t *gate, oc_session_t *session, int64_t now_s);
+/* Bytes that a session may be sent for what it asks, answers and replays: so many at once, then so many a second.
+ * What a plugin sends to a client that does not read it Mosquitto never frees, even when the client has gone.
+ * Of administrators and services much is expected; those without a session share one account. */
+#define OC_GATE_ANSWERS_BURST 4194304
+#define OC_GATE_ANSWERS_PER_S 262144
+/* And what each of them takes besides. */
+#define OC_GATE_ANSWER_OVERHEAD 512
+
+/* So many are left. session: may be NULL */
+uint32_t oc_gate_answers_left(oc_gate_t *gate, oc_session_t *session, int64_t now_s);
+/* Something of so many bytes is sent. */
+void oc_gate_note_answer(oc_gate_t *gate, oc_session_t *session, int64_t now_s, size_t bytes);
 
 /* End the live sessions whose tokens are revoked now. How many there were. */
 size_t oc_gate_apply_revocations(oc_gate_t *gate);

@@ -149,7 +149,7 @@ bool oc_session_id_bound(const oc_session_t *session);
 bool oc_session_end_on_expiry(const oc_session_t *session);
 /* Whoever let it in, as given at oc_sessions_bind(); NULL when it is foreign. */
 void *oc_session_owner(const oc_session_t *session);
-/* Of what it may ask for at a price; all zero at first. */
+/* Its account of what it is sent for the asking; all zero at first. */
 oc_bucket_t *oc_session_bucket(oc_session_t *session);
 /* A client of another authenticator. */
 bool oc_session_foreign(const oc_session_t *session);

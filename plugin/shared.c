@@ -84,6 +84,19 @@ static oc_err_t make_penalty(oc_shared_t *shared, const oc_config_t *config, oc_
     return shared->penalty ? OC_OK : nomem(diag);
 }
 
+/* A number is only worth something when nobody can publish one of his own. */
+static oc_err_t agree_on_stamps(oc_shared_t *shared, const oc_config_t *config, oc_diag_t *diag)
+{
+    if (shared->users == 1)
+        shared->stamps = config->stamp_sequence;
+    if (shared->stamps != config->stamp_sequence)
+        return oc_fail(diag, OC_E_CONFIG,
+                       "plugin_opt_stamp_sequence: another listener has '%s'; it is the whole "
+                       "broker's",
+                       shared->stamps ? "true" : "false");
+    return OC_OK;
+}
+
 oc_err_t oc_shared_join(oc_shared_t *shared, const oc_config_t *config, int64_t now_s,
                         oc_diag_t *diag)
 {
@@ -91,6 +104,8 @@ oc_err_t oc_shared_join(oc_shared_t *shared, const oc_config_t *config, int64_t 
 
     if (shared->users++ == 0)
         err = make(shared, now_s, diag);
+    if (!err)
+        err = agree_on_stamps(shared, config, diag);
     if (!err && config->stamp_sequence)
         oc_stream_keep(shared->stream, (size_t)config->replay_events_per_org,
                        (size_t)config->replay_max_bytes);

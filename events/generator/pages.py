@@ -58,7 +58,8 @@ minute because no later event tells that the last one was dropped ([why one may 
 compared as texts, or as integers of 64 bits.
 
 That a number is missing for a moment is normal: an event with QoS 2 has its number before it is released, and a Will's is
-sent a moment after events that came meanwhile. A subscription to some types or one entity alone sees numbers with gaps.
+sent a moment after events that came meanwhile. An event that the broker refuses after it was numbered (too many of QoS 2
+in flight, or another plugin's decision) keeps its number, and is among those that are replayed. A subscription to some types or one entity alone sees numbers with gaps.
 With `stamp_sequence false` there are no numbers, no `position` and no `replay`.
 """
 

@@ -144,12 +144,16 @@ int on_control(int event, void *event_data, void *userdata)
     asked_t asked = {plugin, control->client, session};
     const oc_control_broker_t broker = {report, has_ticks(plugin), send_event, &asked};
     oc_control_answer_t answer = {0};
+    oc_err_t err;
 
     (void)event;
     if (session)
         oc_sessions_addressed(registered->gate.shared->sessions, session, now_s());
-    if (oc_control_handle(&plugin->gate, &asker, control->payload, control->payloadlen, now_s(),
-                          &broker, &answer) != OC_OK) {
+    err = oc_control_handle(&plugin->gate, &asker, control->payload, control->payloadlen, now_s(),
+                            &broker, &answer);
+    if (err == OC_E_LIMIT_RATE)
+        return MOSQ_ERR_SUCCESS;
+    if (err) {
         mosquitto_log_printf(MOSQ_LOG_ERR, "orgcast: out of memory for a control command");
         return MOSQ_ERR_SUCCESS;
     }

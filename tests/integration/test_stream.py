@@ -258,6 +258,15 @@ def test_without_stamp_sequence(numbered, reader, tokens, join):
     assert code(ear, "replay", organizationId="acme", epoch="0" * 16, after=0) == "request_invalid"
 
 
+def test_all_listeners_number_or_none_does(make_broker, secret_file):
+    """Else an event could come in by one with a number of the sender's own, and go out by the other."""
+    broker = make_broker({"jwt_secret_file": secret_file, "stamp_sequence": "true"}, listeners=("tcp", "ws"),
+                         per_listener=True, start=False)
+    one, other = broker.config().rsplit("plugin_opt_stamp_sequence true", 1)
+    said = broker.refused_start(f"{one}plugin_opt_stamp_sequence false{other}")
+    assert "plugin_opt_stamp_sequence: another listener has 'true'" in said
+
+
 NO_EVENTS = {"text": b"hello", "nothing": b"", "bytes": bytes(range(256)), "an array": b'[{"sequence":"1"}]',
              "behind its length": b"\0{" + bytes(123), "a NUL and a brace": b"\0{", "NULs": bytes(8)}
 
@@ -405,16 +414,35 @@ def test_replays_come_in_pages(numbered, tokens, join):
 def test_a_flood_of_replays_is_told_to_wait(numbered, tokens, join):
     broker = numbered()
     me = join(broker, "me", tokens.publisher(), V5)
-    publish(me, 1)
+    publish(me, 256)
     epoch = data(me, "position", organizationId="acme")["epoch"]
-    answers = [ask(me, "replay", organizationId="acme", epoch=epoch, after=0) for _ in range(64)]
+    answers = [ask(me, "replay", organizationId="acme", epoch=epoch, after=0) for _ in range(32)]
     refused = [a for a in answers if "error" in a]
-    assert 0 < len(refused) <= 32 and {a["code"] for a in refused} == {"limit_rate"}
-    assert len(me.drain()) == 64 - len(refused)
-    wait_for(lambda: "data" in ask(me, "replay", organizationId="acme", epoch=epoch, after=1), "a replay")
-    # Others do not wait for it.
+    assert 0 < len(refused) < 32 and {a["code"] for a in refused} == {"limit_rate"}
+    assert len(me.drain()) == 256 * (32 - len(refused))
+    # Other commands are still answered, and others do not wait for it.
+    assert data(me, "position", organizationId="acme")["epoch"] == epoch
     other = join(broker, "other", tokens.member(), V5)
-    assert data(other, "replay", organizationId="acme", epoch=epoch, after=0)["replayed"] == 1
+    assert data(other, "replay", organizationId="acme", epoch=epoch, after=0)["replayed"] == 256
+    wait_for(lambda: "data" in ask(me, "replay", organizationId="acme", epoch=epoch, after=255), "a replay")
+
+
+def test_who_asks_without_end_gets_no_answers(numbered, tokens, join):
+    """What is sent to a client that does not read stays in the broker's memory."""
+    broker = numbered()
+    me = join(broker, "me", tokens.member(), V5)
+    request = json.dumps({"commands": [{"command": "whoami"}] * 64}).encode()
+    mark = broker.mark()
+    for _ in range(1000):
+        me.send_publish("$CONTROL/orgcast/v1", request)
+        if me.next_id() % 50 == 0:
+            me.ping()
+        if "limit_rate" in broker.log(mark):
+            break
+    me.ping()
+    assert "denied control to client 'me' subject 'ada': limit_rate" in broker.log(mark)
+    assert sum(len(m.payload) for m in me.inbox) < 5 << 20
+    data(join(broker, "other", tokens.member(), V5), "whoami")
 
 
 @by_transport
