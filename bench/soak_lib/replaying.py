@@ -8,23 +8,28 @@ from mqtt import PATIENCE
 
 from soak_lib.commands import ask, check_code, rights_now, surely_on
 from soak_lib.numbers import PLACE, Replay
-from soak_lib.people import ORGS
+from soak_lib.people import ADMIN, ORGS
 
 PAGE_EVENTS = 256
-# A connection may ask so often at once, and then so often a second by a clock of whole seconds.
-BURST, PER_S = 32, 16
-BURST_MEMORY_S = 10
+# What a connection may be sent at once, and then a second, and from where on replays wait. An event takes its bytes and
+# some for the broker's bookkeeping: at least the one, at most the other.
+ACCOUNT, REFILL_PER_S, RESERVE = 4 << 20, 256 << 10, 2 << 20
+EVENT_LEAST, EVENT_MOST = 800, 2000
+MEMORY_S = 20
 WAIT_S = 0.25
+
+
+def account(world, client_id):
+    """(time, events) of what replays sent to the client id lately."""
+    sent = world.replayed.setdefault(client_id, collections.deque())
+    while sent and sent[0][0] < time.monotonic() - MEMORY_S:
+        sent.popleft()
+    return sent
 
 
 def limited(world, client_id):
     """Whether a client that asks now may be told to wait."""
-    asked = world.asked.setdefault(client_id, collections.deque())
-    now = time.monotonic()
-    while asked and asked[0] < now - BURST_MEMORY_S:
-        asked.popleft()
-    asked.append(now)
-    return len(asked) > BURST
+    return sum(events for _, events in account(world, client_id)) * EVENT_MOST > (ACCOUNT - RESERVE) // 2
 
 
 def pick_org(world, identity):
@@ -133,6 +138,7 @@ def page(world, slot, org, epoch, after):
         world.counts[f"replay {responses[0]['code']}"] += 1
         return "wait" if responses[0]["code"] == "limit_rate" else "refused"
     check_page(world, slot, replay, responses[0]["data"], before)
+    account(world, session.client_id).append((time.monotonic(), responses[0]["data"].get("replayed", 0)))
     return responses[0]["data"]
 
 
@@ -211,21 +217,22 @@ def replays_late(world, slot):
 
 
 def replays_much(world, slot):
-    """Asks until it is told to wait, and waits."""
-    if not ready(world, slot):
+    """Asks for all that is kept until it is told to wait, and waits."""
+    identity = slot.session.identity
+    if identity.any_org or ADMIN in identity.scopes or not ready(world, slot):
         return
-    org = pick_org(world, slot.session.identity)
+    org = pick_org(world, identity)
     stream = world.numbers.stream(org)
     world.did("replay burst", slot, org)
-    begun, carried_out = time.monotonic(), 0
+    begun, events = time.monotonic(), 0
     while True:
-        data = page(world, slot, org, stream.epoch or "", stream.top)
-        if data in ("gone", "refused"):
+        data = page(world, slot, org, stream.epoch or "", max(stream.top - world.kept, 0))
+        if data in ("gone", "refused") or data != "wait" and not data.get("replayed"):
             return
         if data == "wait":
             break
-        carried_out += 1
-        if carried_out > BURST + PER_S * (time.monotonic() - begun + 2):
-            world.fail(f"{carried_out} replays without a limit for {slot}", slot)
+        events += data["replayed"]
+        if events * EVENT_LEAST > ACCOUNT + REFILL_PER_S * (time.monotonic() - begun + 2):
+            world.fail(f"{events} events replayed without a limit for {slot}", slot)
     if world.rng.random() < 0.5:
         replays(world, slot)

@@ -71,7 +71,7 @@ class World:
         self.staff = {slot.number for slot in self.always}  # their client ids too
         self.numbers = Numbers()
         self.kept = 0  # replay_events_per_org
-        self.asked = {}  # by client id: when it asked for replays
+        self.replayed = {}  # by client id: (when, how many events) replays sent to it
         self.event_numbers = itertools.count(1)
         self.events = collections.OrderedDict()
         self.counts = collections.Counter()
