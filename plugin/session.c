@@ -36,8 +36,7 @@ struct oc_session {
     /* What a delivery check asks first, at the beginning, where it seldom lies on two lines. */
     oc_due_t due;
     grant_t grant;
-    const oc_session_t
-        *next; /* who was asked for after it, the last time; may be gone: never looked at */
+    const void *next; /* the client that was asked for after it, the last time; may be gone */
     const void *client;
     void *owner;
     oc_bucket_t bucket;
@@ -394,10 +393,10 @@ oc_session_t *oc_sessions_find(const oc_sessions_t *sessions, const void *client
  * fetched while this one is served. */
 static void fetch_next(oc_sessions_t *sessions, oc_session_t *session)
 {
-    if (sessions->asked && sessions->asked->next != session)
-        sessions->asked->next = session;
+    if (sessions->asked && sessions->asked->next != session->client)
+        sessions->asked->next = session->client;
     sessions->asked = session;
-    __builtin_prefetch(session->next);
+    __builtin_prefetch(find_client(sessions, session->next));
 }
 
 const oc_org_load_t *oc_sessions_granted(oc_sessions_t *sessions, const void *client,
@@ -410,6 +409,11 @@ const oc_org_load_t *oc_sessions_granted(oc_sessions_t *sessions, const void *cl
     return session && session->grant.client_id == client_id && now_s < session->due.at_s
                ? session->grant.org
                : NULL;
+}
+
+const void *oc_sessions_next_asked(const oc_sessions_t *sessions)
+{
+    return sessions->asked ? sessions->asked->next : NULL;
 }
 
 /* Whether a client may end what an offline session is kept for. */

@@ -82,6 +82,10 @@ oc_session_t *oc_sessions_find(const oc_sessions_t *sessions, const void *client
 const oc_org_load_t *oc_sessions_granted(oc_sessions_t *sessions, const void *client,
                                          const char *client_id, int64_t now_s);
 
+/* The client that oc_sessions_granted() will probably be asked for next, by what came after this one the last time. It
+ * may be gone: not to be looked at. NULL: none is known. */
+const void *oc_sessions_next_asked(const oc_sessions_t *sessions);
+
 /* The current session of the client id, or NULL. */
 oc_session_t *oc_sessions_find_id(const oc_sessions_t *sessions, const char *client_id);
 

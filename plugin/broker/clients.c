@@ -305,12 +305,28 @@ static oc_err_t check_delivery(const plugin_t *plugin, const oc_session_t *sessi
     return oc_acl_deliver(&plugin->config.acl_rules, identity, topic, now_s());
 }
 
+/* Where in its struct of a client Mosquitto 2.0 and 2.1 look with each delivery. */
+#define CLIENT_BYTES 896
+#define CACHE_LINE 64
+
+/* With many subscribers most of what a delivery costs is to wait for the memory of each: so that of the next one is
+ * asked for while the broker is busy with this one. A hint, which nothing hangs on, also where there is no client
+ * any more. */
+static void fetch_next_client(const plugin_t *plugin)
+{
+    const char *next = oc_sessions_next_asked(plugin->gate.shared->sessions);
+
+    for (size_t i = 0; next && i < CLIENT_BYTES; i += CACHE_LINE)
+        __builtin_prefetch(next + i);
+}
+
 /* The same for most clients and events: with fewer looks at memory, and yes or nothing. */
 static bool is_granted(const plugin_t *plugin, const struct mosquitto_evt_acl_check *check)
 {
     const oc_org_load_t *org = oc_sessions_granted(plugin->gate.shared->sessions, check->client,
                                                    mosquitto_client_id(check->client), now_s());
 
+    fetch_next_client(plugin);
     return org && oc_acl_belongs(&plugin->config.acl_rules, check->topic, org->id, org->id_len);
 }
 
