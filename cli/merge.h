@@ -14,7 +14,7 @@
 #include "place.h"
 
 /* Events that wait for what is missing before them. Beyond that the latest are dropped, and asked for
- * later. One answer to `replay` has at most 256 events or 1 MiB. */
+ * later. One answer to `replay` has at most 512 events or 1 MiB. */
 #define CLI_MERGE_HELD_MAX ((size_t)1024)
 #define CLI_MERGE_HELD_BYTES_MAX ((size_t)8 * 1024 * 1024)
 

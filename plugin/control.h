@@ -17,7 +17,7 @@
 
 /* One replay gives so many events and bytes, but always one event; the broker drops what a client has not
  * fetched beyond max_queued_messages (1000) packets. Then the client asks for the next ones. */
-#define OC_CONTROL_REPLAY_EVENTS_MAX 256
+#define OC_CONTROL_REPLAY_EVENTS_MAX 512
 #define OC_CONTROL_REPLAY_BYTES_MAX 1048576
 
 /* Bytes a second that all clients are given by replays, and how much of it can be one organization's. */

@@ -8,7 +8,7 @@
 #define RELOAD_S 1
 
 /* A refresh from where bad tokens come takes as much as an answer of this size. */
-#define HELD_REFRESH_BYTES 65536
+#define HELD_REFRESH_BYTES 262144
 
 oc_err_t oc_gate_init(oc_gate_t *gate, const oc_config_t *config, oc_shared_t *shared,
                       oc_keyring_log_t log, void *owner, oc_diag_t *diag)

@@ -82,8 +82,8 @@ OC_MUST_CHECK oc_err_t oc_gate_refresh(oc_gate_t *gate, oc_session_t *session, c
 /* Bytes that a session may be sent for what it asks, answers and replays: so many at once, then so many a second.
  * What a plugin sends to a client that does not read it Mosquitto never frees, even when the client has gone.
  * Of administrators and services much is expected; those without a session share one account. */
-#define OC_GATE_ANSWERS_BURST 4194304
-#define OC_GATE_ANSWERS_PER_S 262144
+#define OC_GATE_ANSWERS_BURST 16777216
+#define OC_GATE_ANSWERS_PER_S 524288
 /* And what each of them takes besides. */
 #define OC_GATE_ANSWER_OVERHEAD 512
 

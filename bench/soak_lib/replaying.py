@@ -10,10 +10,10 @@ from soak_lib.commands import ask, check_code, rights_now, surely_on
 from soak_lib.numbers import PLACE, Replay
 from soak_lib.people import ADMIN, ORGS
 
-PAGE_EVENTS = 256
+PAGE_EVENTS = 512
 # What a connection may be sent at once, and then a second, and from where on replays wait. An event takes its bytes and
 # some for the broker's bookkeeping: at least the one, at most the other.
-ACCOUNT, REFILL_PER_S, RESERVE = 4 << 20, 256 << 10, 2 << 20
+ACCOUNT, REFILL_PER_S, RESERVE = 16 << 20, 512 << 10, 2 << 20
 EVENT_LEAST, EVENT_MOST = 800, 2000
 MEMORY_S = 20
 WAIT_S = 0.25

@@ -13,7 +13,7 @@ import pytest
 from control import data
 from events import event
 from fake_control import FakeControl, message, response
-from mqtt import PATIENCE, V5, Client, wait_for
+from mqtt import PATIENCE, TIMEOUT_S, V5, Client, wait_for
 from tokens import claims, mint
 
 EPOCH = "0123456789abcdef"
@@ -267,12 +267,12 @@ def test_more_was_missed_than_is_kept(listen, numbered, service):
 
 
 def test_publishing_at_full_speed(listen, numbered, service, keys):
-    """Its connection is ended again and again meanwhile."""
+    """Its connection is ended again and again meanwhile. As a service it is replayed as much as there is."""
     broker = numbered(replay_events_per_org="100000")
     admin = service(broker)
     sender = Service(mint(claims(sub="billing-2", scope="invoices:publish"), keys.get("hs")))
     sender.connect(broker, "sender")
-    command = listen(broker, "--json")
+    command = listen(broker, "--json", token=mint(claims(org_id=None, scope="orgcast:any-org"), keys.get("hs")))
     enough = threading.Event()
 
     def publish():
@@ -282,14 +282,15 @@ def test_publishing_at_full_speed(listen, numbered, service, keys):
     thread = threading.Thread(target=publish)
     thread.start()
     try:
-        for _ in range(4):
+        for ends in range(1, 5):
             before = printed(command)
             wait_for(lambda seen=before: printed(command) > seen, "an event")
             wait_for(admin.kick, "a connection")
+            wait_for(lambda wanted=ends: command.err().count("; connecting again\n") == wanted, "its end")
     finally:
         enough.set()
         thread.join()
-    command.wait_lines(sender.sent)
+    wait_for(lambda: printed(command) >= sender.sent, "all of them", 4 * TIMEOUT_S)
     assert command.interrupt() == 0
     assert entities(command) == inv(1, sender.sent)
     assert numbers(command) == list(range(1, sender.sent + 1))

@@ -365,8 +365,8 @@ START_TEST(replay_comes_in_pages)
     ck_assert_uint_eq(sent, OC_CONTROL_REPLAY_EVENTS_MAX);
     ck_assert(json_is_true(json_object_get(json_object_get(first, "data"), "more")));
     ck_assert_str_eq(json_string_value(json_object_get(json_object_get(first, "data"), "sequence")),
-                     "00000000000000000256");
-    second = replay_after("256");
+                     "00000000000000000512");
+    second = replay_after("512");
     ck_assert_uint_eq(sent, OC_CONTROL_REPLAY_EVENTS_MAX + 3);
     ck_assert(json_is_false(json_object_get(json_object_get(second, "data"), "more")));
 }
@@ -388,7 +388,7 @@ START_TEST(answers_are_bounded)
     ck_assert_uint_eq(before - oc_gate_answers_left(&gate, ann, NOW_S),
                       strlen(answer.text) + OC_GATE_ANSWER_OVERHEAD);
     free(answer.text);
-    oc_gate_note_answer(&gate, ann, NOW_S, OC_GATE_ANSWERS_BURST / 2);
+    oc_gate_note_answer(&gate, ann, NOW_S, OC_GATE_ANSWERS_BURST - 2097152);
     ck_assert_int_eq(handle(0, "ann", replay_acme, &answer), OC_OK);
     ck_assert_ptr_nonnull(strstr(answer.text, "\"code\":\"limit_rate\""));
     free(answer.text);
