@@ -30,13 +30,10 @@ def make_will(world, client_id, orgs):
 def judge(session, event, way, kicked, ending):
     """Whether the broker takes the Will of a connection that has ended so. The last two are of the session
     before that."""
-    if way == "disconnect":
-        # It may have been kicked before that was read.
-        if kicked is None:
-            return NOT
-        way = None
-    if way is None:
-        # By the broker, some time ago.
+    if way == "disconnect" and kicked is None:
+        return NOT
+    if way is None or kicked is not None:
+        # By the broker, some time ago, or perhaps: it may have carried out the kick before it read anything else.
         possible = any(right.identity.may_publish(event.org) for right in session.rights)
         return MAY if possible and not event.retain else NOT
     levels = {right_to_publish(right, event, event.retain) for right in session.rights}
