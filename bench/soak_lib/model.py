@@ -119,6 +119,10 @@ class Session:
         # Mosquitto may send one copy for several filters, with the QoS of any of them.
         qos = (min(event.qos, *sure, *(least for least, _ in maybe)),
                min(event.qos, max([*sure, *(most for _, most in maybe)])))
+        # When a Will came is not known: perhaps when there were further filters.
+        former = sum(matches(text, event.topic) for text in self.former_filters) if event.will else 0
+        if former:
+            copies, qos = copies + former, (0, event.qos)
         levels = {right.level(event) for right in self.rights}
         level = levels.pop() if len(levels) == 1 else MAY
         if level == NOT:
