@@ -2,7 +2,7 @@
 #include "broker.h"
 
 #include <ctype.h>
-#include <mosquitto.h>
+#include <mqtt_protocol.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,6 +45,25 @@ int cli_broker_renew_token(const cli_args_t *args, cli_broker_t *broker)
     free(broker->token);
     broker->token = token;
     return CLI_DONE;
+}
+
+struct mosquitto *cli_broker_client(const cli_broker_t *broker, const char *client_id,
+                                    const char *username, void *context)
+{
+    struct mosquitto *client = mosquitto_new(client_id, true, context);
+    int rc;
+
+    if (!client)
+        return NULL;
+    rc = mosquitto_int_option(client, MOSQ_OPT_PROTOCOL_VERSION, MQTT_PROTOCOL_V5);
+    if (rc == MOSQ_ERR_SUCCESS && broker->token)
+        rc = mosquitto_username_pw_set(client, username, broker->token);
+    if (rc == MOSQ_ERR_SUCCESS && broker->tls_ca_file)
+        rc = mosquitto_tls_set(client, broker->tls_ca_file, NULL, NULL, NULL, NULL);
+    if (rc == MOSQ_ERR_SUCCESS)
+        return client;
+    mosquitto_destroy(client);
+    return NULL;
 }
 
 const char *cli_broker_reason(int reason_code, char *out, size_t out_cap)

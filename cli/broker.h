@@ -4,6 +4,7 @@
 
 /* Where the broker is and who says so: the options that emit and listen share. */
 
+#include <mosquitto.h>
 #include <stdint.h>
 
 #include "args.h"
@@ -30,6 +31,11 @@ int cli_broker_init(const cli_args_t *args, cli_broker_t *broker);
  * code as above; then the token is the one before. */
 int cli_broker_renew_token(const cli_args_t *args, cli_broker_t *broker);
 void cli_broker_done(cli_broker_t *broker);
+
+/* A client on MQTT 5 with the broker's token and TLS; its callbacks are for the caller to set. NULL when it cannot be
+ * set up: out of memory, or the file of --tls-ca-file is not there. */
+struct mosquitto *cli_broker_client(const cli_broker_t *broker, const char *client_id,
+                                    const char *username, void *context);
 
 #define CLI_BROKER_REASON_LEN 96
 

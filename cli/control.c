@@ -245,12 +245,11 @@ static struct mosquitto *new_client(cli_control_t *control)
     uint64_t random;
     char client_id[40];
     struct mosquitto *client;
-    int rc;
 
     if (getrandom(&random, sizeof random, 0) != sizeof random)
         return NULL;
     (void)snprintf(client_id, sizeof client_id, "orgcast-admin-%016" PRIx64, random);
-    client = mosquitto_new(client_id, true, control);
+    client = cli_broker_client(&control->broker, client_id, "orgcast-admin", control);
     if (!client)
         return NULL;
     mosquitto_connect_v5_callback_set(client, on_connect);
@@ -259,15 +258,6 @@ static struct mosquitto *new_client(cli_control_t *control)
     mosquitto_message_callback_set(client, on_message);
     mosquitto_disconnect_callback_set(client, on_disconnect);
     mosquitto_log_callback_set(client, on_log);
-    rc = mosquitto_int_option(client, MOSQ_OPT_PROTOCOL_VERSION, MQTT_PROTOCOL_V5);
-    if (rc == MOSQ_ERR_SUCCESS && control->broker.token)
-        rc = mosquitto_username_pw_set(client, "orgcast-admin", control->broker.token);
-    if (rc == MOSQ_ERR_SUCCESS && control->broker.tls_ca_file)
-        rc = mosquitto_tls_set(client, control->broker.tls_ca_file, NULL, NULL, NULL, NULL);
-    if (rc != MOSQ_ERR_SUCCESS) {
-        mosquitto_destroy(client);
-        return NULL;
-    }
     return client;
 }
 

@@ -187,8 +187,8 @@ static void on_log(struct mosquitto *client, void *context, int level, const cha
 
 static struct mosquitto *new_client(listen_run_t *run)
 {
-    struct mosquitto *client = mosquitto_new(run->client_id, true, run);
-    int rc;
+    struct mosquitto *client =
+        cli_broker_client(&run->broker, run->client_id, "orgcast-listen", run);
 
     if (!client)
         return NULL;
@@ -198,15 +198,6 @@ static struct mosquitto *new_client(listen_run_t *run)
     mosquitto_message_callback_set(client, on_message);
     mosquitto_disconnect_callback_set(client, on_disconnect);
     mosquitto_log_callback_set(client, on_log);
-    rc = mosquitto_int_option(client, MOSQ_OPT_PROTOCOL_VERSION, MQTT_PROTOCOL_V5);
-    if (rc == MOSQ_ERR_SUCCESS && run->broker.token)
-        rc = mosquitto_username_pw_set(client, "orgcast-listen", run->broker.token);
-    if (rc == MOSQ_ERR_SUCCESS && run->broker.tls_ca_file)
-        rc = mosquitto_tls_set(client, run->broker.tls_ca_file, NULL, NULL, NULL, NULL);
-    if (rc != MOSQ_ERR_SUCCESS) {
-        mosquitto_destroy(client);
-        return NULL;
-    }
     return client;
 }
 

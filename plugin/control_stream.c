@@ -66,21 +66,24 @@ static oc_err_t get_after(const oc_control_call_t *call, uint64_t *ret_after, oc
  * events. */
 #define REPLAY_RESERVE (OC_CONTROL_REPLAY_BYTES_MAX + 1048576)
 
+static const oc_bucket_rate_t broker_rate = {.burst = OC_CONTROL_REPLAY_BYTES_PER_S,
+                                             .per_second = OC_CONTROL_REPLAY_BYTES_PER_S};
+static const oc_bucket_rate_t org_rate = {.burst = OC_CONTROL_REPLAY_ORG_BYTES_PER_S,
+                                          .per_second = OC_CONTROL_REPLAY_ORG_BYTES_PER_S};
+
 static oc_err_t check_rate(oc_control_call_t *call, oc_slice_t org, oc_diag_t *diag)
 {
     oc_shared_t *shared = call->gate->shared;
+    const oc_bucket_t *account = oc_stream_account(shared->stream, org);
+    uint64_t now_ms = oc_gate_answer_clock(call->gate, call->now_s);
 
     if (oc_gate_answers_left(call->gate, call->asker->session, call->now_s) < REPLAY_RESERVE)
         return oc_fail(diag, OC_E_LIMIT_RATE,
                        "this connection was sent much just now; ask again in a second");
-    if (shared->replay_s != call->now_s) {
-        shared->replay_s = call->now_s;
-        shared->replay_bytes = 0;
-    }
-    if (shared->replay_bytes >= OC_CONTROL_REPLAY_BYTES_PER_S)
+    if (oc_bucket_empty(&shared->replays, broker_rate, now_ms))
         return oc_fail(diag, OC_E_LIMIT_RATE,
                        "the broker replays much just now; ask again in a second");
-    if (oc_stream_given(shared->stream, org, call->now_s) >= OC_CONTROL_REPLAY_ORG_BYTES_PER_S)
+    if (account && oc_bucket_empty(account, org_rate, now_ms))
         return oc_fail(diag, OC_E_LIMIT_RATE,
                        "much of the organization is replayed just now; ask again in a second");
     return OC_OK;
@@ -89,6 +92,8 @@ static oc_err_t check_rate(oc_control_call_t *call, oc_slice_t org, oc_diag_t *d
 typedef struct giving {
     const oc_control_call_t *call;
     const oc_identity_t *identity;
+    oc_bucket_t *account; /* the organization's */
+    uint64_t now_ms;
     json_int_t count;
 } giving_t;
 
@@ -97,13 +102,16 @@ static bool give(void *context, const char *topic, const char *payload, size_t l
 {
     giving_t *giving = context;
     const oc_control_call_t *call = giving->call;
+    size_t bytes = strlen(topic) + len;
 
     if (oc_acl_deliver(&call->gate->config->acl_rules, giving->identity, topic, call->now_s))
         return true;
     giving->count++;
-    call->gate->shared->replay_bytes += strlen(topic) + len;
+    /* An event is smaller than 256 MiB. */
+    oc_bucket_spend(&call->gate->shared->replays, broker_rate, giving->now_ms, (uint32_t)bytes);
+    oc_bucket_spend(giving->account, org_rate, giving->now_ms, (uint32_t)bytes);
     oc_gate_note_answer(call->gate, call->asker->session, call->now_s,
-                        strlen(topic) + len + OC_GATE_ANSWER_OVERHEAD);
+                        bytes + OC_GATE_ANSWER_OVERHEAD);
     return call->broker->send(call->broker->context, topic, payload, len);
 }
 
@@ -150,7 +158,6 @@ oc_err_t oc_control_replay(oc_control_call_t *call, oc_diag_t *diag)
     oc_stream_gap_t gap = {.most = OC_CONTROL_REPLAY_EVENTS_MAX,
                            .max_bytes = OC_CONTROL_REPLAY_BYTES_MAX};
     oc_stream_part_t part;
-    size_t before;
     oc_err_t err = get_org(call, &gap.org, diag);
 
     if (!err)
@@ -161,10 +168,9 @@ oc_err_t oc_control_replay(oc_control_call_t *call, oc_diag_t *diag)
         err = check_rate(call, gap.org, diag);
     if (err)
         return err;
-    before = shared->replay_bytes;
-    err = oc_stream_replay(shared->stream, &gap, give, &giving, &part);
-    oc_stream_note_given(shared->stream, gap.org, call->now_s, shared->replay_bytes - before);
-    if (err)
+    giving.account = oc_stream_account(shared->stream, gap.org);
+    giving.now_ms = oc_gate_answer_clock(call->gate, call->now_s);
+    if (oc_stream_replay(shared->stream, &gap, give, &giving, &part) != OC_OK)
         return oc_fail(diag, OC_E_NOMEM, "out of memory");
     if (part.recovered)
         shared->metrics.replays_recovered++;

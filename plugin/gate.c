@@ -86,7 +86,7 @@ static oc_bucket_t *answer_bucket(oc_gate_t *gate, oc_session_t *session)
     return session ? oc_session_bucket(session) : &gate->shared->strangers;
 }
 
-static uint64_t answer_clock(oc_gate_t *gate, int64_t now_s)
+uint64_t oc_gate_answer_clock(oc_gate_t *gate, int64_t now_s)
 {
     return oc_told_clock(&gate->shared->answer_clock, now_s * 1000);
 }
@@ -98,7 +98,8 @@ uint32_t oc_gate_answers_left(oc_gate_t *gate, oc_session_t *session, int64_t no
     if (!bucket)
         return OC_GATE_ANSWERS_BURST;
     return OC_GATE_ANSWERS_BURST -
-           (uint32_t)(oc_bucket_spent(bucket, answer_rate, answer_clock(gate, now_s)) / 1000);
+           (uint32_t)(oc_bucket_spent(bucket, answer_rate, oc_gate_answer_clock(gate, now_s)) /
+                      1000);
 }
 
 void oc_gate_note_answer(oc_gate_t *gate, oc_session_t *session, int64_t now_s, size_t bytes)
@@ -106,7 +107,7 @@ void oc_gate_note_answer(oc_gate_t *gate, oc_session_t *session, int64_t now_s, 
     oc_bucket_t *bucket = answer_bucket(gate, session);
 
     if (bucket)
-        oc_bucket_spend(bucket, answer_rate, answer_clock(gate, now_s),
+        oc_bucket_spend(bucket, answer_rate, oc_gate_answer_clock(gate, now_s),
                         bytes < OC_GATE_ANSWERS_BURST ? (uint32_t)bytes : OC_GATE_ANSWERS_BURST);
 }
 

@@ -87,6 +87,8 @@ OC_MUST_CHECK oc_err_t oc_gate_refresh(oc_gate_t *gate, oc_session_t *session, c
 /* And what each of them takes besides. */
 #define OC_GATE_ANSWER_OVERHEAD 512
 
+/* Milliseconds, for oc_bucket_t, of the clock that all these accounts have. */
+uint64_t oc_gate_answer_clock(oc_gate_t *gate, int64_t now_s);
 /* So many are left. session: may be NULL */
 uint32_t oc_gate_answers_left(oc_gate_t *gate, oc_session_t *session, int64_t now_s);
 /* Something of so many bytes is sent. */

@@ -31,11 +31,12 @@ typedef struct oc_shared {
     oc_stream_t
         *stream; /* with per_listener_settings each keeps as much as the one that keeps most */
     oc_name_key_t unshown_key;
-    uint64_t unshown; /* hash of the event whose ACL check was passed, until its MESSAGE; 0: none */
+    bool unshown;           /* an event's ACL check was passed, and its MESSAGE has not come */
+    uint64_t unshown_topic; /* hash */
+    size_t unshown_len;
     oc_told_clock_t answer_clock; /* of the accounts of what is sent for the asking */
     oc_bucket_t strangers;        /* that of those without a session */
-    int64_t replay_s;             /* the second that replay_bytes is about */
-    size_t replay_bytes;          /* replayed in it */
+    oc_bucket_t replays;          /* the account of all that is replayed */
     oc_metrics_t metrics;
     oc_metrics_published_t published; /* below $SYS */
     int64_t publish_s;                /* when to publish next */

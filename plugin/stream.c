@@ -37,8 +37,7 @@ typedef struct org {
     size_t slot_count; /* a power of two, or 0 */
     size_t first;
     size_t count;
-    int64_t given_s; /* the second that `given` is about */
-    size_t given;    /* bytes */
+    oc_bucket_t account;
     size_t id_len;
     char id[];
 } org_t;
@@ -439,22 +438,11 @@ oc_err_t oc_stream_replay(const oc_stream_t *stream, const oc_stream_gap_t *gap,
     return OC_OK;
 }
 
-size_t oc_stream_given(const oc_stream_t *stream, oc_slice_t org, int64_t now_s)
+oc_bucket_t *oc_stream_account(oc_stream_t *stream, oc_slice_t org)
 {
-    const org_t *found = org_find(stream, org);
-
-    return found && found->given_s == now_s ? found->given : 0;
-}
-
-void oc_stream_note_given(oc_stream_t *stream, oc_slice_t org, int64_t now_s, size_t bytes)
-{
-    size_t before = oc_stream_given(stream, org, now_s);
     org_t *found = org_find(stream, org);
 
-    if (!found)
-        return;
-    found->given_s = now_s;
-    found->given = before + bytes;
+    return found ? &found->account : NULL;
 }
 
 size_t oc_stream_bytes(const oc_stream_t *stream)

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bucket.h"
 #include "err.h"
 #include "stamp.h"
 #include "topic.h"
@@ -76,10 +77,9 @@ OC_MUST_CHECK oc_err_t oc_stream_replay(const oc_stream_t *stream, const oc_stre
                                         oc_stream_fn function, void *context,
                                         oc_stream_part_t *ret_part);
 
-/* How much an organization's replays gave in a second, for whoever bounds that; 0 for one of which nothing is
- * known. Another second begins at 0. */
-size_t oc_stream_given(const oc_stream_t *stream, oc_slice_t org, int64_t now_s);
-void oc_stream_note_given(oc_stream_t *stream, oc_slice_t org, int64_t now_s, size_t bytes);
+/* Of what an organization's replays give, for whoever bounds that; all zero at first. NULL: nothing is known of it,
+ * and so nothing to be given. Borrowed until the next event. */
+oc_bucket_t *oc_stream_account(oc_stream_t *stream, oc_slice_t org);
 
 /* Held now, bookkeeping included. At most max_bytes and one organization's bookkeeping. */
 size_t oc_stream_bytes(const oc_stream_t *stream);

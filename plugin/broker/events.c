@@ -79,31 +79,36 @@ bool event_numbered(const oc_config_t *config, const event_t *event)
                                       object_shaped(event->payload, event->payload_len));
 }
 
-static uint64_t hash_of(const plugin_t *plugin, const char *topic, const void *payload, size_t len)
+static uint64_t hash_of(const plugin_t *plugin, const char *topic)
 {
-    const oc_name_key_t *key = &plugin->gate.shared->unshown_key;
-    uint64_t hash = oc_name_hash(key, topic, strlen(topic)) << 1 ^ oc_name_hash(key, payload, len);
-
-    return hash ? hash : 1;
+    return oc_name_hash(&plugin->gate.shared->unshown_key, topic, strlen(topic));
 }
 
 void event_announce(plugin_t *plugin, const event_t *event)
 {
-    if (plugin->config.validate_events != OC_EVENTS_OFF || event_numbered(&plugin->config, event))
-        plugin->gate.shared->unshown =
-            hash_of(plugin, event->topic, event->payload, event->payload_len);
+    oc_shared_t *shared = plugin->gate.shared;
+
+    shared->unshown =
+        plugin->config.validate_events != OC_EVENTS_OFF || event_numbered(&plugin->config, event);
+    if (!shared->unshown)
+        return;
+    shared->unshown_topic = hash_of(plugin, event->topic);
+    shared->unshown_len = event->payload_len;
 }
 
 void event_shown(plugin_t *plugin)
 {
-    plugin->gate.shared->unshown = 0;
+    plugin->gate.shared->unshown = false;
 }
 
-bool event_unshown(const plugin_t *plugin, const char *topic, const void *payload, size_t len)
+/* Its bytes need not be compared: where another event of this topic and length is meant it was shown, which
+ * ended the announcement. */
+bool event_unshown(const plugin_t *plugin, const char *topic, size_t len)
 {
-    uint64_t unshown = plugin->gate.shared->unshown;
+    const oc_shared_t *shared = plugin->gate.shared;
 
-    return unshown && unshown == hash_of(plugin, topic, payload, len);
+    return shared->unshown && shared->unshown_len == len &&
+           shared->unshown_topic == hash_of(plugin, topic);
 }
 
 static oc_err_t number(plugin_t *plugin, const event_t *event, stamped_t *ret_stamped,
