@@ -6,7 +6,7 @@
 
 #include "jwks_fetch.h"
 #include "mem.h"
-#include "option_table.h"
+#include "option_setters.h"
 
 static oc_err_t load_public_key(const char *value, oc_keyset_t *keys, oc_diag_t *diag)
 {

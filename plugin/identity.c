@@ -497,3 +497,15 @@ bool oc_identity_binds_client_id(const oc_identity_t *identity, const char *clie
     return slash && slash[1] != '\0' &&
            oc_identity_has_org(identity, client_id, (size_t)(slash - client_id));
 }
+
+bool oc_identity_covers(const oc_identity_t *identity, const oc_identity_t *other)
+{
+    if (strcmp(identity->subject, other->subject) != 0 || identity->any_org < other->any_org ||
+        identity->admin < other->admin || identity->may_subscribe < other->may_subscribe)
+        return false;
+    for (size_t i = 0; !identity->any_org && i < other->org_count; i++) {
+        if (!oc_identity_has_org(identity, other->orgs[i].id, other->orgs[i].len))
+            return false;
+    }
+    return true;
+}

@@ -89,4 +89,7 @@ bool oc_identity_has_org(const oc_identity_t *identity, const char *id, size_t l
  * `{subject}/…`: what a session that outlives its connection needs. Allocates nothing. */
 bool oc_identity_binds_client_id(const oc_identity_t *identity, const char *client_id);
 
+/* Whether it is of the same subject, and whatever the other one may be told it may be told as well. Allocates nothing. */
+bool oc_identity_covers(const oc_identity_t *identity, const oc_identity_t *other);
+
 #endif

@@ -32,16 +32,6 @@ extern const size_t oc_option_count;
 /* How many rows there are, for arrays; a test compares it with the table. */
 #define OC_OPTIONS_MAX 64
 
-/* The string that the row's option owns in config; NULL when it owns none. */
-char **oc_option_text(oc_config_t *config, const oc_option_row_t *row);
-
-/* The template that holds when none is given. */
-OC_MUST_CHECK oc_err_t oc_option_add_template(oc_config_t *config, const char *text,
-                                              oc_diag_t *diag);
-
-/* The '=' of KID=PATH; NULL for a PATH, which may hold one too if it is absolute. */
-const char *oc_option_key_id_end(const char *value);
-
 /* err with "plugin_opt_NAME: cause" in diag. */
 oc_err_t oc_option_fail(const char *name, oc_err_t err, const oc_diag_t *cause, oc_diag_t *diag);
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "option_table.h"
+#include "option_setters.h"
 
 static oc_err_t take_option(oc_config_t *config, const oc_option_t *option,
                             bool seen[static OC_OPTIONS_MAX], oc_diag_t *diag)
@@ -52,7 +52,7 @@ static oc_err_t parse(oc_config_t *config, const oc_option_t *options, size_t op
     for (size_t i = 0; i < option_count && !err; i++)
         err = take_option(config, &options[i], seen, diag);
     if (!err && config->template_count == 0)
-        err = oc_option_add_template(config, "org/{org}/invoices/#", diag);
+        err = oc_option_add_template(config, NULL, "org/{org}/invoices/#", diag);
     if (!err && !config->secret_file && config->public_key_files.count == 0 &&
         config->jwks_files.count == 0 && config->jwks_urls.count == 0)
         err = oc_fail(diag, OC_E_CONFIG,

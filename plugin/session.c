@@ -435,26 +435,11 @@ static bool may_take(const oc_session_t *holder, const oc_identity_t *identity, 
     return identity && strcmp(holder->identity->subject, identity->subject) == 0;
 }
 
-/* Whether whatever one identity is told may be told to another as well. */
-static bool covers(const oc_identity_t *identity, const oc_identity_t *told)
-{
-    if (!identity || !told || strcmp(identity->subject, told->subject) != 0 ||
-        identity->any_org < told->any_org || identity->admin < told->admin ||
-        identity->may_subscribe < told->may_subscribe)
-        return false;
-    for (size_t i = 0; i < told->org_count; i++) {
-        if (!identity->any_org &&
-            !oc_identity_has_org(identity, told->orgs[i].id, told->orgs[i].len))
-            return false;
-    }
-    return true;
-}
-
 /* Whether what is on its way to the holder's client id would come to somebody else. */
 static bool is_awaited(const oc_sessions_t *sessions, const oc_session_t *holder,
                        const oc_identity_t *identity, int64_t now_s)
 {
-    if (covers(identity, holder->identity))
+    if (identity && holder->identity && oc_identity_covers(identity, holder->identity))
         return false;
     return holder->addressed == sessions->round &&
            (uint32_t)now_s - holder->addressed_s <= DELIVERY_S;
