@@ -44,6 +44,7 @@ static bool refuse_thread;
 static sigset_t thread_signals; /* that the last thread began with */
 static atomic_bool refuse_truncation;
 static atomic_bool disk_hangs;
+static atomic_uint hanging;       /* writes that wait for the disk */
 static atomic_bool disk_dribbles; /* writes a little at a time, and is interrupted */
 static atomic_uint idle_waits;    /* waits without a deadline */
 static atomic_uint writes;
@@ -106,8 +107,12 @@ ssize_t __wrap_write(int fd, const void *bytes, size_t len)
 
     if (((const char *)bytes)[len - 1] != '\n')
         atomic_fetch_add(&torn_writes, 1);
-    while (atomic_load(&disk_hangs))
-        (void)poll(NULL, 0, 1);
+    if (atomic_load(&disk_hangs)) {
+        atomic_fetch_add(&hanging, 1);
+        while (atomic_load(&disk_hangs))
+            (void)poll(NULL, 0, 1);
+        atomic_fetch_sub(&hanging, 1);
+    }
     if (!atomic_load(&disk_dribbles))
         return __real_write(fd, bytes, len);
     if (count % 3 == 1) {
@@ -872,9 +877,21 @@ START_TEST(a_disk_that_dribbles)
 }
 END_TEST
 
-/* Write lines from this number on until so many are lost; the number after them. */
-static int write_until_lost(int next, uint64_t lost)
+/* Make the disk hang, with the thread in a write; the number after the line that it writes, this one. From
+ * here on it takes no lines out of memory, however late it is woken. */
+static int hang_disk(int next)
 {
+    atomic_store(&disk_hangs, true);
+    write_number(next);
+    wait_for_count(&hanging, 1);
+    return next + 1;
+}
+
+/* Write lines from this number on until so many more are lost; the number after them. */
+static int write_until_lost(int next, uint64_t more)
+{
+    uint64_t lost = oc_audit_lost(audit) + more;
+
     while (oc_audit_lost(audit) < lost) {
         unit_check(next < 1000000, "nothing is ever lost");
         write_number(next++);
@@ -936,9 +953,8 @@ START_TEST(a_disk_that_hangs)
     int gaps;
 
     start();
-    for (uint64_t i = 1; i <= 3; i++) {
-        atomic_store(&disk_hangs, true);
-        next = write_until_lost(next, i * 1000);
+    for (int i = 0; i < 3; i++) {
+        next = write_until_lost(hang_disk(next), 1000);
         atomic_store(&disk_hangs, false);
         next = write_until_kept(next);
     }
@@ -955,11 +971,8 @@ END_TEST
 /* A file gets the lines of its time, whenever they are written. */
 START_TEST(rotation_of_a_disk_that_hangs)
 {
-    atomic_store(&disk_hangs, true);
     start();
-    write_number(0);
-    wait_for_count(&writes, 1);
-    for (int i = 1; i < 20; i++)
+    for (int i = hang_disk(0); i < 20; i++)
         write_number(i);
     rotate(0);
     for (int i = 20; i < 30; i++)
@@ -981,7 +994,7 @@ START_TEST(lost_lines_are_together)
     json_t *line;
 
     start();
-    atomic_store(&disk_hangs, true);
+    (void)hang_disk(0);
     while (oc_audit_lost(audit) == 0)
         oc_audit_write(audit, &(oc_audit_entry_t){.topic = topic, .client_id = topic});
     for (int i = 0; i < 10; i++)
