@@ -36,11 +36,8 @@ static bool topic_inside(const oc_acl_rules_t *rules, const oc_identity_t *ident
 
 bool oc_acl_belongs(const oc_acl_rules_t *rules, const char *topic, const char *org, size_t org_len)
 {
-    oc_slice_t found;
-
     for (size_t i = 0; i < rules->template_count; i++) {
-        if (oc_template_match_topic(&rules->templates[i], topic, &found) && found.len == org_len &&
-            memcmp(found.start, org, org_len) == 0)
+        if (oc_template_match_org(&rules->templates[i], topic, (oc_slice_t){org, org_len}))
             return true;
     }
     return false;

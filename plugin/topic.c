@@ -49,31 +49,51 @@ void oc_template_done(oc_template_t *template)
     *template = (oc_template_t){0};
 }
 
+/* What follows the part in the text, NULL when the text begins otherwise. Not strncmp(): the parts are short, and
+ * with each delivery the library's code would have to come back into the cache. */
+static const char *skip(const char *text, oc_slice_t part)
+{
+    for (size_t i = 0; i < part.len; i++) {
+        if (text[i] != part.start[i])
+            return NULL;
+    }
+    return text + part.len;
+}
+
+/* Whether that can stand behind {org}. */
+static bool is_rest(const oc_template_t *template, const char *text)
+{
+    const char *rest = skip(text, template->after);
+
+    /* MQTT 5 §4.7.1.2: `a/#` is inside of `a` too. */
+    return rest && (*rest == '\0' || (template->open && *rest == '/'));
+}
+
 /* Split text into what stands for {org} and check the rest; topics and filters alike. */
 static bool match(const oc_template_t *template, const char *text, oc_slice_t *ret_org)
 {
-    oc_slice_t org;
-    const char *rest;
+    const char *org = text[0] == '$' ? NULL : skip(text, template->before);
+    const char *end = org;
 
-    if (text[0] == '$' || strncmp(text, template->before.start, template->before.len) != 0)
+    while (end && *end != '/' && *end != '\0')
+        end++;
+    if (end == org || !is_rest(template, end))
         return false;
-    org.start = text + template->before.len;
-    rest = strchr(org.start, '/');
-    org.len = rest ? (size_t)(rest - org.start) : strlen(org.start);
-    rest = org.start + org.len;
-    if (org.len == 0 || strncmp(rest, template->after.start, template->after.len) != 0)
-        return false;
-    rest += template->after.len;
-    /* MQTT 5 §4.7.1.2: `a/#` is inside of `a` too. */
-    if (*rest != '\0' && !(template->open && *rest == '/'))
-        return false;
-    *ret_org = org;
+    *ret_org = (oc_slice_t){org, (size_t)(end - org)};
     return true;
 }
 
 bool oc_template_match_topic(const oc_template_t *template, const char *topic, oc_slice_t *ret_org)
 {
     return match(template, topic, ret_org);
+}
+
+bool oc_template_match_org(const oc_template_t *template, const char *topic, oc_slice_t org)
+{
+    const char *rest = skip(topic, template->before);
+
+    rest = rest ? skip(rest, org) : NULL;
+    return rest && is_rest(template, rest);
 }
 
 bool oc_template_contains_filter(const oc_template_t *template, const char *filter,

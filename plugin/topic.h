@@ -33,6 +33,9 @@ void oc_template_done(oc_template_t *template);
 /* True when the topic name is inside the template; ret_org is then the level at {org}. */
 bool oc_template_match_topic(const oc_template_t *template, const char *topic, oc_slice_t *ret_org);
 
+/* The same for a topic of this organization, a valid id. */
+bool oc_template_match_org(const oc_template_t *template, const char *topic, oc_slice_t org);
+
 /* True when every topic that the filter can match is inside the template for one organization, or,
  * when the level at {org} is `+`, for any: ret_org is that level, `+` included. */
 bool oc_template_contains_filter(const oc_template_t *template, const char *filter,

@@ -90,6 +90,10 @@ static void check(const oc_template_t *template, const char *filter, const char 
     oc_identity_t *identity;
 
     MUST_HOLD(!inside || topic_org.len > 0);
+    MUST_HOLD(!inside || oc_template_match_org(template, topic, topic_org));
+    MUST_HOLD(!valid_topic ||
+              oc_template_match_org(template, topic, (oc_slice_t){"acme", 4}) ==
+                  (inside && topic_org.len == 4 && memcmp(topic_org.start, "acme", 4) == 0));
     MUST_HOLD(!(inside && matches) || overlaps);
     MUST_HOLD(!contained || overlaps);
     if (contained && matches && filter_org.start[0] != '+')

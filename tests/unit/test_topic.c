@@ -159,6 +159,17 @@ START_TEST(topics_inside)
     else
         ck_assert_msg(org.len == 77, "'%s' in %s: a result was written", topics[_i].topic,
                       topics[_i].template);
+    /* Asked for each organization of the table, and for ids that are nearly one of them. */
+    for (size_t i = 0; i < COUNT(topics) * 2; i++) {
+        const char *id = topics[i / 2].org;
+        oc_slice_t other = {id, id ? strlen(id) - i % 2 : 0};
+
+        if (other.len > 0 && id[0] != '$')
+            ck_assert_msg(
+                oc_template_match_org(&template, topics[_i].topic, other) ==
+                    (inside && org.len == other.len && memcmp(org.start, id, other.len) == 0),
+                "'%s' in %s: '%.*s'", topics[_i].topic, topics[_i].template, (int)other.len, id);
+    }
     oc_template_done(&template);
 }
 END_TEST

@@ -168,6 +168,15 @@ START_TEST(topics)
                                memcmp(org.start, texts[universe[i].levels[want]], org.len) == 0,
                            "'%s' in '%s': '%.*s'", universe_texts[i], text, (int)org.len,
                            org.start);
+            for (size_t level = 0; level < COUNT(texts); level++) {
+                const oc_slice_t id = {texts[level], strlen(texts[level])};
+
+                if (id.len > 0 && id.start[0] != '$')
+                    unit_check(oc_template_match_org(&template, universe_texts[i], id) ==
+                                   (want >= 0 && org.len == id.len &&
+                                    memcmp(org.start, id.start, id.len) == 0),
+                               "'%s' in '%s' for '%s'", universe_texts[i], text, id.start);
+            }
         }
         oc_template_done(&template);
     }
