@@ -31,8 +31,8 @@ typedef struct oc_shared {
     oc_stream_t
         *stream; /* with per_listener_settings each keeps as much as the one that keeps most */
     oc_name_key_t unshown_key;
-    bool unshown;           /* an event's ACL check was passed, and its MESSAGE has not come */
-    uint64_t unshown_topic; /* hash */
+    bool unshown;          /* an event's ACL check was passed, and its MESSAGE has not come */
+    uint64_t unshown_hash; /* of its topic and payload */
     size_t unshown_len;
     oc_told_clock_t answer_clock; /* of the accounts of what is sent for the asking */
     oc_bucket_t strangers;        /* that of those without a session */

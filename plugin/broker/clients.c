@@ -409,8 +409,8 @@ int on_acl_check(int event, void *event_data, void *userdata)
 {
     const struct mosquitto_evt_acl_check *check = event_data;
     plugin_t *plugin = userdata;
-    bool unshown =
-        check->access == MOSQ_ACL_READ && event_unshown(plugin, check->topic, check->payloadlen);
+    bool unshown = check->access == MOSQ_ACL_READ &&
+                   event_unshown(plugin, check->topic, check->payload, check->payloadlen);
     oc_session_t *session;
 
     (void)event;

@@ -79,9 +79,11 @@ bool event_numbered(const oc_config_t *config, const event_t *event)
                                       object_shaped(event->payload, event->payload_len));
 }
 
-static uint64_t hash_of(const plugin_t *plugin, const char *topic)
+static uint64_t hash_of(const plugin_t *plugin, const char *topic, const void *payload, size_t len)
 {
-    return oc_name_hash(&plugin->gate.shared->unshown_key, topic, strlen(topic));
+    const oc_name_key_t *key = &plugin->gate.shared->unshown_key;
+
+    return oc_name_hash(key, topic, strlen(topic)) << 1 ^ oc_name_hash(key, payload, len);
 }
 
 void event_announce(plugin_t *plugin, const event_t *event)
@@ -92,7 +94,7 @@ void event_announce(plugin_t *plugin, const event_t *event)
         plugin->config.validate_events != OC_EVENTS_OFF || event_numbered(&plugin->config, event);
     if (!shared->unshown)
         return;
-    shared->unshown_topic = hash_of(plugin, event->topic);
+    shared->unshown_hash = hash_of(plugin, event->topic, event->payload, event->payload_len);
     shared->unshown_len = event->payload_len;
 }
 
@@ -101,14 +103,14 @@ void event_shown(plugin_t *plugin)
     plugin->gate.shared->unshown = false;
 }
 
-/* Its bytes need not be compared: where another event of this topic and length is meant it was shown, which
- * ended the announcement. */
-bool event_unshown(const plugin_t *plugin, const char *topic, size_t len)
+/* Its bytes are compared, since what another authenticator's client was then denied leaves its announcement behind,
+ * and must not keep back an event that waited in a queue. */
+bool event_unshown(const plugin_t *plugin, const char *topic, const void *payload, size_t len)
 {
     const oc_shared_t *shared = plugin->gate.shared;
 
     return shared->unshown && shared->unshown_len == len &&
-           shared->unshown_topic == hash_of(plugin, topic);
+           shared->unshown_hash == hash_of(plugin, topic, payload, len);
 }
 
 static oc_err_t number(plugin_t *plugin, const event_t *event, stamped_t *ret_stamped,

@@ -103,7 +103,7 @@ bool event_numbered(const oc_config_t *config, const event_t *event);
 void event_announce(plugin_t *plugin, const event_t *event);
 void event_shown(plugin_t *plugin);
 /* Whether what is to be delivered was announced and then not shown: nobody has checked it. */
-bool event_unshown(const plugin_t *plugin, const char *topic, size_t len);
+bool event_unshown(const plugin_t *plugin, const char *topic, const void *payload, size_t len);
 /* Check and count an event that is to go to the subscribers, and give it its number.
  * ret_stamped: for the caller; as it was on error */
 oc_err_t event_take(plugin_t *plugin, const event_t *event, stamped_t *ret_stamped,

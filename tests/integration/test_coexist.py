@@ -329,6 +329,27 @@ def test_foreign_events(qos, version, broker, foreign, tokens, join):
     assert [event_id(m.payload) for m in member.drain()] == [event_id(good[1])]
 
 
+@pytest.mark.parametrize("per_listener", [False, True])
+def test_what_a_foreign_client_is_denied_keeps_nothing_back(per_listener, make_broker, secret_file, tokens, join):
+    """The plugin expects to be shown what it leaves to the ACL file, which Mosquitto does not do with what that
+    denies; with per_listener_settings Mosquitto 2.0 gives it no tick either to see that."""
+    broker = make_broker({"jwt_secret_file": secret_file, "non_jwt_clients": "defer"}, foreign=FOREIGN,
+                         per_listener=per_listener)
+    sleeper = join(broker, "acme/sleeper", tokens.member(), clean=False)
+    sleeper.subscribe(ALL, qos=1)
+    sleeper.disconnect()
+    broker.wait_gone("acme/sleeper")
+    watcher = join(broker, "watcher", tokens.member())
+    watcher.subscribe(ALL)
+    good = event("acme")
+    join(broker, "sender", tokens.publisher()).publish(*good, qos=1)
+    numbered, = watcher.drain()
+    sensor = join(broker, "sensor-id", FOREIGN_PASSWORD + "sensor", username="sensor")
+    sensor.publish(numbered.topic, b"x" * len(numbered.payload), qos=1)
+    back = join(broker, "acme/sleeper", tokens.member(), clean=False)
+    assert [event_id(message.payload) for message in back.drain()] == [event_id(good[1])]
+
+
 @pytest.mark.parametrize("broker, numbered", [({}, True), ({"stamp_sequence": "false"}, False)],
                          indirect=["broker"], ids=["numbered", "not numbered"])
 @by_version
