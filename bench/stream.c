@@ -43,7 +43,7 @@ static const char help[] =
     "  --subscribers N  of one organization (default 1000)\n"
     "  --events N       published in a round (default 5000); 4 times as many are delivered in "
     "one\n"
-    "  --rounds N       of each (default 60, at most 101)\n"
+    "  --rounds N       of each (default 64, at most 101)\n"
     "  --broker PATH    of mosquitto (default $MOSQUITTO or /usr/sbin/mosquitto)\n"
     "  --plugin PATH    (default: this build's)\n"
     "  --only WHAT      publishes or deliveries\n"
@@ -438,7 +438,7 @@ int main(int argc, char **argv)
     const char *mosquitto = getenv("MOSQUITTO");
     settings_t settings = {.subscribers = 1000,
                            .events = 5000,
-                           .rounds = 60,
+                           .rounds = 64,
                            .broker = mosquitto ? mosquitto : "/usr/sbin/mosquitto",
                            .plugin = BENCH_PLUGIN,
                            .publishes = true,
