@@ -76,24 +76,18 @@ void die(const char *format, ...)
     exit(EXIT_FAILURE);
 }
 
-/* A processor for the brokers, of which one works at a time, and another for this program: whoever is moved about
- * begins with cold caches. Which two is the first and the last of those that may be used. */
+/* The brokers, of which one works at a time, keep to the first of the processors, and this program to the last:
+ * whoever is moved about begins with cold caches. */
 static void keep_to_processor(bool first)
 {
-    cpu_set_t all;
     cpu_set_t one;
-    size_t cpu = 0;
-    bool found = false;
+    size_t cpu = CPU_SETSIZE;
 
-    CPU_ZERO(&one);
-    if (sched_getaffinity(0, sizeof all, &all) != 0)
-        return;
-    for (size_t i = 0; i < CPU_SETSIZE && !(first && found); i++) {
-        if (CPU_ISSET(i, &all)) {
+    for (size_t i = 0; i < CPU_SETSIZE && !(first && cpu < CPU_SETSIZE); i++) {
+        if (CPU_ISSET(i, &processors))
             cpu = i;
-            found = true;
-        }
     }
+    CPU_ZERO(&one);
     CPU_SET(cpu, &one);
     (void)sched_setaffinity(0, sizeof one, &one);
 }
@@ -108,8 +102,9 @@ void brokers_prepare(void)
     if (!mkdtemp(folder))
         die("no folder under /tmp: %s", strerror(errno));
     has_folder = true;
-    if (sched_getaffinity(0, sizeof processors, &processors) == 0)
-        keep_to_processor(false);
+    if (sched_getaffinity(0, sizeof processors, &processors) != 0)
+        die("no set of processors: %s", strerror(errno));
+    keep_to_processor(false);
     if (atexit(clean_up) != 0)
         die("out of memory");
 }
@@ -184,8 +179,7 @@ static _Noreturn void run_broker(const char *mosquitto, const char *conf, const 
 
     /* Not even a program that is killed leaves one behind. */
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (sched_setaffinity(0, sizeof processors, &processors) == 0)
-        keep_to_processor(true);
+    keep_to_processor(true);
     if (fd >= 0 && dup2(fd, STDOUT_FILENO) >= 0 && dup2(fd, STDERR_FILENO) >= 0)
         (void)execlp(mosquitto, mosquitto, "-c", conf, (char *)NULL);
     _exit(127);
