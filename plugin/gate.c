@@ -186,19 +186,17 @@ static oc_err_t check_client_id(const oc_gate_t *gate, const oc_gate_client_t *c
                        OC_CLIENT_ID_MAX);
     if (is_bridge_id(client->id))
         return oc_fail(diag, OC_E_CLIENT_ID_IN_USE, "it is a bridge's");
-    if (identity && !oc_identity_binds_client_id(identity, client->id)) {
-        /* An id with a slash belongs to an organization or a service. */
-        if (strchr(client->id, '/'))
-            return oc_fail(diag, OC_E_CLIENT_ID_NOT_BOUND,
-                           "an id with a slash needs the form %s/...",
-                           identity->any_org ? "{subject}" : "{organizationId}");
-        if (!client->clean_start && !may_resume(gate, client, identity))
-            return oc_fail(diag, OC_E_CLIENT_ID_NOT_BOUND,
-                           "the broker keeps another subject's session under this id");
-    }
+    /* An id with a slash belongs to an organization or a service. */
+    if (identity && strchr(client->id, '/') && !oc_identity_binds_client_id(identity, client->id))
+        return oc_fail(diag, OC_E_CLIENT_ID_NOT_BOUND, "an id with a slash needs the form %s/...",
+                       identity->any_org ? "{subject}" : "{organizationId}");
     if (oc_sessions_check_id(gate->shared->sessions, client->id, identity, now_s) != OC_OK)
         return oc_fail(diag, OC_E_CLIENT_ID_IN_USE,
                        "it is another subject's, or an answer to it is on its way");
+    if (identity && !client->clean_start && !oc_identity_binds_client_id(identity, client->id) &&
+        !may_resume(gate, client, identity))
+        return oc_fail(diag, OC_E_CLIENT_ID_NOT_BOUND,
+                       "the broker keeps another subject's session under this id");
     return OC_OK;
 }
 
