@@ -21,18 +21,62 @@ static oc_session_t *session_of(const plugin_t *plugin, const struct mosquitto *
 
 /* --- CONNECT --- */
 
-static oc_gate_client_t describe(const struct mosquitto *client, const char *username,
+/* How long after SIGHUP its authentications may come, on a broker without ticks. */
+#define RELOAD_S 1
+
+/* Mosquitto 2.0 cannot be asked for a client. On SIGHUP it calls on_reload(), authenticates all the clients
+ * that it has, serves WebSocket clients, and calls on_tick(); only then does it serve other clients. A
+ * WebSocket client without a connection counts as a TCP client. */
+static oc_gate_known_t is_known_to_2_0(const plugin_t *plugin, const struct mosquitto *client)
+{
+    const oc_session_t *session = session_of(plugin, client);
+    bool connected = session && oc_session_connected(session);
+    int64_t reloaded_s = plugin->gate.reloaded_s;
+
+    /* A client that connects has no subscriptions yet. */
+    if (mosquitto_client_sub_count(client) > 0)
+        return OC_GATE_KNOWN;
+    if (reloaded_s == 0 || (!connected && mosquitto_client_protocol(client) == mp_websockets))
+        return OC_GATE_NEW;
+    if (plugin->gate.shared->ticked_ms > 0)
+        return OC_GATE_KNOWN;
+    return now_s() <= reloaded_s + RELOAD_S ? OC_GATE_PERHAPS : OC_GATE_NEW;
+}
+
+static oc_gate_client_t describe(const plugin_t *plugin, const struct mosquitto *client,
                                  bool no_password)
 {
-    return (oc_gate_client_t){
+    oc_gate_client_t described = {
         .client = client,
         .id = mosquitto_client_id(client),
         .address = mosquitto_client_address(client),
-        .username = username,
         .clean_start = mosquitto_client_clean_session(client),
-        .has_subscriptions = mosquitto_client_sub_count(client) > 0,
         .no_password = no_password,
     };
+    const struct mosquitto *holder;
+
+    if (!mosquitto_client) {
+        described.known = is_known_to_2_0(plugin, client);
+        return described;
+    }
+    holder = mosquitto_client(described.id);
+    described.known = holder == client ? OC_GATE_KNOWN : OC_GATE_NEW;
+    described.holder = holder;
+    described.holder_username = mosquitto_client_username(holder);
+    return described;
+}
+
+/* Mosquitto 2.1 checks HTTP requests to an http_api listener on another thread, with a client that it made up.
+ * Nothing here is made for two threads, and such a client has no token: so it is not looked at. */
+static bool is_off_thread(const plugin_t *plugin)
+{
+    return !pthread_equal(pthread_self(), plugin->thread);
+}
+
+/* What a check on another thread gives. */
+static int refuse_or_defer(const plugin_t *plugin, int refusal)
+{
+    return plugin->config.defer_non_jwt ? MOSQ_ERR_PLUGIN_DEFER : refusal;
 }
 
 /* Count a CONNECT, tell of it, and give the broker its result. */
@@ -92,14 +136,23 @@ int on_basic_auth(int event, void *event_data, void *userdata)
     plugin_t *plugin = userdata;
     /* The broker ends a password at its first NUL. */
     const char *password = auth->password ? auth->password : "";
-    const oc_gate_client_t described = describe(auth->client, auth->username, false);
+    oc_gate_client_t described;
     oc_gate_token_t token;
 
     (void)event;
+    if (is_off_thread(plugin))
+        return refuse_or_defer(plugin, MOSQ_ERR_AUTH);
     if (!oc_gate_token(&plugin->gate, password, strlen(password), &token))
         return no_memory(plugin, auth->client);
-    if (oc_gate_recognizes(&plugin->gate, &described, &token, now_s()))
+    described = describe(plugin, auth->client, false);
+    switch (oc_gate_recognize(&plugin->gate, &described, &token)) {
+    case OC_GATE_OURS:
         return MOSQ_ERR_SUCCESS;
+    case OC_GATE_THEIRS:
+        return MOSQ_ERR_PLUGIN_DEFER;
+    case OC_GATE_CONNECTS:
+        break;
+    }
     oc_sessions_drop(plugin->gate.shared->sessions, auth->client);
     if (plugin->config.defer_non_jwt && !oc_jws_shaped(token.bytes, token.len))
         return defer(plugin, auth->client, &described);
@@ -107,6 +160,19 @@ int on_basic_auth(int event, void *event_data, void *userdata)
 }
 
 /* --- MQTT 5 enhanced authentication --- */
+
+/* End a connection whose refresh is refused, MQTT 5 §4.12.1. Mosquitto 2.1 sends a DISCONNECT. 2.0 sends a second
+ * CONNACK: so it gets another answer, and a tick ends the connection with a DISCONNECT. Without ticks it is
+ * closed without a word. */
+static int end_refused(plugin_t *plugin, oc_session_t *session)
+{
+    if (plugin->is_2_1)
+        return MOSQ_ERR_AUTH;
+    if (!has_ticks(plugin))
+        return MOSQ_ERR_CONN_REFUSED;
+    oc_sessions_kick(plugin->gate.shared->sessions, session);
+    return MOSQ_ERR_AUTH_CONTINUE;
+}
 
 static int refresh(plugin_t *plugin, struct mosquitto *client, oc_session_t *session,
                    const oc_gate_token_t *token)
@@ -125,9 +191,8 @@ static int refresh(plugin_t *plugin, struct mosquitto *client, oc_session_t *ses
         report_audit(plugin, &decision);
         return MOSQ_ERR_SUCCESS;
     }
-    /* Then the broker closes the connection, as MQTT 5 §4.12.1 has it. */
     report_refusal(plugin, &decision);
-    return MOSQ_ERR_AUTH;
+    return end_refused(plugin, session);
 }
 
 /* A client with another method, which another plugin may know. Without non_jwt_clients defer it has no rights here,
@@ -138,7 +203,7 @@ static int defer_method(plugin_t *plugin, struct mosquitto *client, const oc_ses
         return MOSQ_ERR_PLUGIN_DEFER;
     oc_sessions_drop(plugin->gate.shared->sessions, client);
     {
-        const oc_gate_client_t described = describe(client, NULL, true);
+        const oc_gate_client_t described = describe(plugin, client, true);
 
         return defer(plugin, client, &described);
     }
@@ -162,7 +227,7 @@ int on_ext_auth_start(int event, void *event_data, void *userdata)
         return refresh(plugin, auth->client, session, &token);
     oc_sessions_drop(plugin->gate.shared->sessions, auth->client);
     {
-        const oc_gate_client_t described = describe(auth->client, NULL, true);
+        const oc_gate_client_t described = describe(plugin, auth->client, true);
 
         return let_in(plugin, auth->client, &described, &token);
     }
@@ -409,11 +474,14 @@ int on_acl_check(int event, void *event_data, void *userdata)
 {
     const struct mosquitto_evt_acl_check *check = event_data;
     plugin_t *plugin = userdata;
-    bool unshown = check->access == MOSQ_ACL_READ &&
-                   event_unshown(plugin, check->topic, check->payload, check->payloadlen);
+    bool unshown;
     oc_session_t *session;
 
     (void)event;
+    if (is_off_thread(plugin))
+        return refuse_or_defer(plugin, MOSQ_ERR_ACL_DENIED);
+    unshown = check->access == MOSQ_ACL_READ &&
+              event_unshown(plugin, check->topic, check->payload, check->payloadlen);
     if (check->access == MOSQ_ACL_READ && !unshown && is_granted(plugin, check))
         return conclude_delivery(plugin, check, NULL, OC_OK);
     session = session_of(plugin, check->client);

@@ -30,6 +30,12 @@ static const struct callback {
 
 #define CALLBACK_COUNT (sizeof callbacks / sizeof callbacks[0])
 
+/* Mosquitto 2.1 only. */
+static bool is_kept(const void *client, const char *client_id)
+{
+    return mosquitto_client(client_id) == client;
+}
+
 static void plugin_free(plugin_t *plugin)
 {
     drop_answers(plugin);
@@ -57,6 +63,8 @@ static oc_err_t configure(plugin_t *plugin, const struct mosquitto_opt *opts, in
     err = oc_shared_join(&shared, &plugin->config, now_s(), diag);
     if (err)
         return err;
+    if (mosquitto_client)
+        oc_sessions_ask(shared.sessions, is_kept);
     return oc_gate_init(&plugin->gate, &plugin->config, &shared, log_keys, plugin, diag);
 }
 
@@ -154,6 +162,7 @@ EXPORT int mosquitto_plugin_init(mosquitto_plugin_id_t *identifier, void **userd
     /* Seeds jansson's hashing before there are threads. */
     json_object_seed(0);
     plugin->id = identifier;
+    plugin->thread = pthread_self();
     plugin->logged_s = now_s();
     err = configure(plugin, options, option_count, &diag);
     if (!err)

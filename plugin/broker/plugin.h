@@ -4,11 +4,12 @@
 
 /* The plugin of one listener, or of the whole broker. The files in this folder are the only ones that know
  * Mosquitto; docs/ARCHITECTURE.md names the habits of it that shaped them. Everything runs on the broker's
- * one thread. */
+ * own thread, except for Mosquitto 2.1's http_api listeners: see is_off_thread() in clients.c. */
 
 #include <mosquitto.h>
 #include <mosquitto_broker.h>
 #include <mosquitto_plugin.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -24,17 +25,20 @@
  * session lives on. */
 #define EVENT_CLIENT_OFFLINE 28
 
-/* An answer that waits for the disk. */
+/* An answer that waits for the disk, for the session that asked. */
 typedef struct waiting_answer {
     struct waiting_answer *next;
     uint64_t ticket;
     char *text;
     char *failed_text;
+    const struct mosquitto *client; /* compared only: it may be gone */
+    uint64_t session_serial;
     char client_id[];
 } waiting_answer_t;
 
 typedef struct plugin {
     mosquitto_plugin_id_t *id;
+    pthread_t thread; /* the broker's own */
     oc_config_t config;
     oc_gate_t gate;
     bool has_control; /* on_control() is registered by this one */
@@ -116,6 +120,9 @@ bool event_send(const plugin_t *plugin, const char *client_id, const char *topic
 
 /* --- clients.c: what clients do --- */
 
+/* NULL in Mosquitto 2.0. */
+extern struct mosquitto *mosquitto_client(const char *client_id) __attribute__((weak));
+
 int on_basic_auth(int event, void *event_data, void *userdata);
 int on_ext_auth_start(int event, void *event_data, void *userdata);
 int on_ext_auth_continue(int event, void *event_data, void *userdata);
@@ -128,6 +135,8 @@ int on_disconnect(int event, void *event_data, void *userdata);
 int on_control(int event, void *event_data, void *userdata);
 /* Send the answers whose changes are on disk by now. */
 void send_answers(plugin_t *plugin);
+/* Whether the broker calls on_tick(). */
+bool has_ticks(const plugin_t *plugin);
 void drop_answers(plugin_t *plugin);
 
 /* --- housekeeping.c: what time brings, and SIGHUP --- */

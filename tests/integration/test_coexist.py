@@ -255,6 +255,17 @@ def test_sighup_disturbs_neither(broker, foreign, tokens, join):
     foreign("reader").ping()
 
 
+@by_version
+def test_sighup_binds_no_foreign_session(version, broker, foreign, tokens, join):
+    """An offline session of another authenticator holds no id, also not after SIGHUP."""
+    keep = {"session_expiry": 300}
+    mark = broker.mark()
+    foreign("sensor", f"off-{version}", version, clean=False, props=keep).disconnect()
+    broker.wait_gone(f"off-{version}", mark)
+    broker.reload()
+    join(broker, f"off-{version}", tokens.member(), version).ping()
+
+
 def test_foreign_persistent_session_over_a_restart(make_broker, secret_file, join, tokens):
     broker = make_broker({"jwt_secret_file": secret_file, "non_jwt_clients": "defer"},
                          foreign=FOREIGN, persistence=True)

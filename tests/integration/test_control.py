@@ -423,3 +423,34 @@ def test_a_will_is_no_command(version, broker, tokens, join):
         except Closed:
             return  # Mosquitto 2.1 itself takes no such Will
     assert broker.denial("publish", client.client_id, mark) == (TOPIC, "topic_not_allowed")
+
+
+@pytest.mark.parametrize("thief", ["another organization's", "another authenticator's", "the same"])
+def test_a_late_answer_is_for_its_connection_alone(thief, make_broker, secret_file, tmp_path, tokens, join):
+    """The answer to revoke waits for the disk. Its connection ends meanwhile, and another one takes the client id."""
+    broker = make_broker({"jwt_secret_file": secret_file, "revocation_file": tmp_path / "revocations",
+                          "non_jwt_clients": "defer"}, foreign={"sensor": ["topic readwrite #"]}, clock=True)
+    admin = join(broker, "desk", tokens.member(sub="ops", scope=ADMIN), V5)
+    admin.ping()
+    broker.hold_disk()
+    mark = broker.mark()
+    admin.publish(TOPIC, json.dumps({"commands": [
+        {"command": "listSessions"},
+        {"command": "revoke", "subject": "eve", "issuedBefore": 1000}]}).encode())
+    admin.disconnect()
+    broker.wait_gone("desk", mark)
+    # What is sent at once keeps the id until the next tick.
+    second = join(broker, "desk-2", tokens.member(sub="ops", scope=ADMIN), V5)
+    second.ping()
+    second.ping()
+    if thief == "another authenticator's":
+        other = join(broker, "desk", FOREIGN_PASSWORD + "sensor", V5, username="sensor")
+    elif thief == "the same":
+        other = join(broker, "desk", tokens.member(sub="ops", scope=ADMIN), V5)
+    else:
+        other = join(broker, "desk", tokens.member("globex", sub="eve"), V5)
+    broker.release_disk()
+    # A second revocation is on disk after the first.
+    data(second, "revoke", subject="eve", issuedBefore=1001)
+    second.ping()
+    assert other.drain() == []

@@ -113,7 +113,7 @@ class Broker:
     persistence True: keeps sessions in the folder, also over stop() and start()
     foreign     clients of the broker's own password and ACL files: name -> lines of the ACL file;
                 the password is the name with FOREIGN_PASSWORD before it
-    clock       True: advance() sets the plugin's time of day forward
+    clock       True: advance() sets the plugin's time of day forward, hold_disk() stops fsync()
     """
 
     host = "127.0.0.1"
@@ -267,6 +267,14 @@ class Broker:
         assert self.clock
         (self.folder / "clock.new").write_text(str(seconds))
         (self.folder / "clock.new").rename(self.folder / "clock")
+
+    def hold_disk(self):
+        """What is written is not on disk before release_disk()."""
+        assert self.clock
+        (self.folder / "clock.hold").touch()
+
+    def release_disk(self):
+        (self.folder / "clock.hold").unlink()
 
     def __enter__(self):
         return self.start()
