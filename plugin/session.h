@@ -156,7 +156,7 @@ bool oc_session_id_bound(const oc_session_t *session);
 bool oc_session_end_on_expiry(const oc_session_t *session);
 /* Whoever let it in, as given at oc_sessions_bind(); NULL when it is foreign. */
 void *oc_session_owner(const oc_session_t *session);
-/* No other session has this number, not even a later one at the same address. */
+/* No other session has this number, not even a later one at the same address. Never 0. */
 uint64_t oc_session_serial(const oc_session_t *session);
 /* Whether a client with this identity may continue the session: it is the same subject's, or nothing is
  * left of it. */

@@ -21,8 +21,6 @@ static oc_err_t make(oc_shared_t *shared, int64_t now_s, oc_diag_t *diag)
     shared->stream = oc_stream_new();
     if (!shared->stream || !shared->sessions || oc_revocations_new(&shared->revocations) != OC_OK)
         return nomem(diag);
-    if (!oc_name_key_draw(&shared->unshown_key))
-        return oc_fail(diag, OC_E_INTERNAL, "the system has no random bytes");
     return OC_OK;
 }
 
@@ -163,5 +161,6 @@ void oc_shared_leave(oc_shared_t *shared)
     free(shared->revocation_file);
     free(shared->audit_log_file);
     free(shared->metrics_listen);
+    free(shared->expected.text);
     *shared = (oc_shared_t){0};
 }

@@ -3,6 +3,7 @@
 /* What clients do: connect, subscribe, publish, receive, go. Decisions are made elsewhere; here they
  * become the broker's result codes. */
 
+#include <malloc.h>
 #include <string.h>
 
 #include "acl.h"
@@ -251,8 +252,8 @@ int on_ext_auth_continue(int event, void *event_data, void *userdata)
 
 /* --- SUBSCRIBE, PUBLISH, delivery --- */
 
-/* The broker publishes a Will after it has reported the disconnect, or during a takeover; nothing else
- * comes from a session then. It is not shown to on_message(). */
+/* Nothing but its Will comes from a session that has lost its connection or its client id. A Will may also come before
+ * the plugin knows that: see event_expect(). */
 static bool is_will(const oc_session_t *session)
 {
     return !oc_session_connected(session) || !oc_session_current(session);
@@ -270,15 +271,15 @@ static bool event_of_check(const plugin_t *plugin, const struct mosquitto_evt_ac
     return oc_acl_governs(&plugin->config.acl_rules, check->topic, &ret_event->org);
 }
 
-/* The event that a Will is. With a number it is another payload, which an ACL check cannot give the broker:
- * so the plugin publishes it. */
+/* A Will gets its number and its properties. The broker has no means to take either from an ACL check, so the plugin
+ * publishes the Will itself. */
 static oc_err_t take_will(plugin_t *plugin, const event_t *will, bool *ret_published,
                           oc_diag_t *diag)
 {
     stamped_t stamped = {0};
     oc_err_t err = event_take(plugin, will, &stamped, diag);
 
-    if (err || !stamped.payload)
+    if (err || !event_governed(&plugin->config, will))
         return err;
     if (!event_publish(plugin, will, &stamped))
         return oc_fail(diag, OC_E_NOMEM, "out of memory");
@@ -295,10 +296,10 @@ static oc_err_t check_publish(plugin_t *plugin, const oc_session_t *session,
     event_t event;
     oc_err_t err;
 
-    /* Who has no good token any more may still send a new one. */
+    /* A client whose token has ended may still send a new one. A Will is not a command: the broker would store it, or
+     * give it to subscribers. */
     if (strcmp(check->topic, CONTROL_TOPIC) == 0)
-        /* A Will is no command: the broker would keep it, or give it to subscribers. */
-        return is_will(session) ? OC_E_TOPIC_NOT_ALLOWED : OC_OK;
+        return is_will(session) || check->retain ? OC_E_TOPIC_NOT_ALLOWED : OC_OK;
     err = oc_session_rights(session, &identity);
     if (!err)
         err = oc_acl_publish(&plugin->config.acl_rules, identity, check->topic, check->retain,
@@ -307,8 +308,7 @@ static oc_err_t check_publish(plugin_t *plugin, const oc_session_t *session,
         return err;
     if (is_will(session))
         return take_will(plugin, &event, ret_published, diag);
-    event_announce(plugin, &event);
-    return OC_OK;
+    return event_expect(plugin, &event, check->client, false, diag);
 }
 
 /* Count a SUBSCRIBE or PUBLISH, tell of it, and give the broker its result. */
@@ -415,8 +415,13 @@ static int conclude_delivery(plugin_t *plugin, const struct mosquitto_evt_acl_ch
     return MOSQ_ERR_ACL_DENIED;
 }
 
-/* What others decide on; but a Will has no other check of its form than this, and cannot be given a number
- * before they have decided. */
+static oc_err_t refuse_foreign_will(oc_diag_t *diag)
+{
+    return oc_fail(diag, OC_E_TOPIC_NOT_ALLOWED,
+                   "the Will of a client without a token cannot be an event");
+}
+
+/* Other authenticators decide on it later. Then the plugin can neither give it a number nor its properties. */
 static int defer_will(plugin_t *plugin, const struct mosquitto_evt_acl_check *check,
                       const oc_session_t *session)
 {
@@ -426,9 +431,8 @@ static int defer_will(plugin_t *plugin, const struct mosquitto_evt_acl_check *ch
 
     if (event_of_check(plugin, check, &will)) {
         err = event_check(&plugin->config, &will, &diag);
-        if (!err && event_numbered(&plugin->config, &will))
-            err = oc_fail(&diag, OC_E_TOPIC_NOT_ALLOWED,
-                          "the Will of a client without a token cannot be numbered");
+        if (!err && event_governed(&plugin->config, &will))
+            err = refuse_foreign_will(&diag);
     }
     return err ? conclude_request(plugin, check, session, err, diag.message)
                : MOSQ_ERR_PLUGIN_DEFER;
@@ -459,6 +463,8 @@ static int check_unknown(plugin_t *plugin, const struct mosquitto_evt_acl_check 
 static int check_foreign(plugin_t *plugin, const struct mosquitto_evt_acl_check *check,
                          const oc_session_t *session)
 {
+    oc_diag_t diag = {0};
+    oc_err_t err = OC_OK;
     event_t event;
 
     if (check->access != MOSQ_ACL_WRITE)
@@ -466,27 +472,35 @@ static int check_foreign(plugin_t *plugin, const struct mosquitto_evt_acl_check 
     if (is_will(session))
         return defer_will(plugin, check, session);
     if (event_of_check(plugin, check, &event))
-        event_announce(plugin, &event);
-    return MOSQ_ERR_PLUGIN_DEFER;
+        err = event_expect(plugin, &event, check->client, true, &diag);
+    return err ? conclude_request(plugin, check, session, err, diag.message)
+               : MOSQ_ERR_PLUGIN_DEFER;
+}
+
+/* A Will that the plugin has not checked reaches nobody: neither an event, of which on_disconnect() sends the numbered
+ * copy, nor a command, which may hold a token. */
+static bool is_kept_back(const plugin_t *plugin, const struct mosquitto_evt_acl_check *check)
+{
+    return event_not_shown(plugin, check->topic, check->payload, check->payloadlen) ||
+           (check->topic[0] == '$' && strcmp(check->topic, CONTROL_TOPIC) == 0);
 }
 
 int on_acl_check(int event, void *event_data, void *userdata)
 {
     const struct mosquitto_evt_acl_check *check = event_data;
     plugin_t *plugin = userdata;
-    bool unshown;
     oc_session_t *session;
 
     (void)event;
     if (is_off_thread(plugin))
         return refuse_or_defer(plugin, MOSQ_ERR_ACL_DENIED);
-    unshown = check->access == MOSQ_ACL_READ &&
-              event_unshown(plugin, check->topic, check->payload, check->payloadlen);
-    if (check->access == MOSQ_ACL_READ && !unshown && is_granted(plugin, check))
-        return conclude_delivery(plugin, check, NULL, OC_OK);
+    if (check->access == MOSQ_ACL_READ) {
+        if (is_kept_back(plugin, check))
+            return MOSQ_ERR_ACL_DENIED;
+        if (is_granted(plugin, check))
+            return conclude_delivery(plugin, check, NULL, OC_OK);
+    }
     session = session_of(plugin, check->client);
-    if (unshown)
-        return conclude_delivery(plugin, check, session, OC_E_EVENT_INVALID);
     if (!session)
         return check_unknown(plugin, check);
     if (oc_session_foreign(session))
@@ -511,17 +525,67 @@ int on_acl_check(int event, void *event_data, void *userdata)
     }
 }
 
-/* What clients publish, after its ACL check, and what bridges bring, which have none. */
+/* Swaps the first entries of two lists. Mosquitto 2.0's entries are blocks of one size that refer to the next one alone. */
+static void swap_entries(mosquitto_property *one, mosquitto_property *other)
+{
+    size_t size = malloc_usable_size(one);
+    unsigned char *bytes = (unsigned char *)one;
+    unsigned char *other_bytes = (unsigned char *)other;
+
+    if (malloc_usable_size(other) < size)
+        size = malloc_usable_size(other);
+    for (size_t i = 0; i < size; i++) {
+        unsigned char byte = bytes[i];
+
+        bytes[i] = other_bytes[i];
+        other_bytes[i] = byte;
+    }
+}
+
+/* Takes the properties. Mosquitto 2.1 frees the list that it had when it gets another one. 2.0 does so from 2.0.15 on,
+ * and a plugin cannot find out: so there the broker's list stays where it is and gets the content of the other one. */
+static void set_properties(const plugin_t *plugin, struct mosquitto_evt_message *message,
+                           mosquitto_property *properties)
+{
+    if (!properties)
+        return;
+    if (plugin->is_2_1 || !message->properties) {
+        message->properties = properties;
+        return;
+    }
+    swap_entries(message->properties, properties);
+    mosquitto_property_free_all(&properties);
+}
+
+/* With QoS 2 the broker shows a PUBLISH again whenever the client sends it again. */
+static oc_stream_flow_t flow_of(const struct mosquitto_evt_message *message,
+                                const oc_session_t *session)
+{
+    if (message->qos != 2)
+        return (oc_stream_flow_t){0};
+    return (oc_stream_flow_t){
+        .client_id = mosquitto_client_id(message->client),
+        .connection = session ? oc_session_serial(session) : 0,
+        .resumes = !mosquitto_client_clean_session(message->client),
+        /* A bridge has no session, and connects again without the plugin's knowledge. */
+        .resends = !session || mosquitto_client_protocol_version(message->client) != 5,
+    };
+}
+
+/* Called for what clients publish, after its ACL check, and for what bridges bring, without one. */
 int on_message(int event, void *event_data, void *userdata)
 {
     struct mosquitto_evt_message *message = event_data;
     plugin_t *plugin = userdata;
+    const oc_session_t *session = session_of(plugin, message->client);
+    mosquitto_property *properties = NULL;
     oc_diag_t diag = {0};
     event_t published = {.topic = message->topic,
                          .payload = message->payload,
                          .payload_len = message->payloadlen,
                          .qos = message->qos,
-                         .retain = message->retain};
+                         .retain = message->retain,
+                         .flow = flow_of(message, session)};
     stamped_t stamped = {0};
     oc_err_t err;
 
@@ -529,19 +593,23 @@ int on_message(int event, void *event_data, void *userdata)
     event_shown(plugin);
     if (!oc_acl_governs(&plugin->config.acl_rules, message->topic, &published.org))
         return MOSQ_ERR_SUCCESS;
-    err = event_take(plugin, &published, &stamped, &diag);
+    err = event_properties(&plugin->config, &properties, &diag);
+    if (!err)
+        err = event_take(plugin, &published, &stamped, &diag);
     if (err) {
         const decision_t decision = {.action = "publish",
                                      .err = err,
                                      .client = message->client,
-                                     .session = session_of(plugin, message->client),
+                                     .session = session,
                                      .topic = message->topic,
                                      .detail = diag.message};
 
+        mosquitto_property_free_all(&properties);
         report_denial(plugin, &decision);
         return err == OC_E_LIMIT_RATE && plugin->is_2_1 ? RESULT_QUOTA_EXCEEDED
                                                         : MOSQ_ERR_ACL_DENIED;
     }
+    set_properties(plugin, message, properties);
     if (stamped.payload) {
         /* The broker frees the payload that it had. */
         message->payload = stamped.payload;
@@ -562,6 +630,32 @@ static bool lives_on(const plugin_t *plugin, int event, const struct mosquitto *
            mosquitto_client_protocol_version(client) == 5;
 }
 
+/* Mosquitto 2.1.3 publishes a Will before it reports the disconnect: the plugin took it for a publish, and then it was not
+ * shown. */
+static void finish_will(plugin_t *plugin, const struct mosquitto *client,
+                        const oc_session_t *session)
+{
+    oc_diag_t diag = {0};
+    bool foreign = false;
+    bool published = false;
+    event_t will;
+    oc_err_t err;
+
+    if (!event_take_expected(plugin, client, &will, &foreign))
+        return;
+    err = foreign ? refuse_foreign_will(&diag) : take_will(plugin, &will, &published, &diag);
+    if (err) {
+        const decision_t decision = {.action = "publish",
+                                     .err = err,
+                                     .client = client,
+                                     .session = session,
+                                     .topic = will.topic,
+                                     .detail = diag.message};
+
+        report_denial(plugin, &decision);
+    }
+}
+
 int on_disconnect(int event, void *event_data, void *userdata)
 {
     /* struct mosquitto_evt_client_offline is the same. */
@@ -575,6 +669,7 @@ int on_disconnect(int event, void *event_data, void *userdata)
 
         report_audit(plugin, &decision);
     }
+    finish_will(plugin, client, session);
     /* After a refused CONNECT there is no client id, and nothing to keep. */
     if (mosquitto_client_id(client))
         oc_sessions_disconnected(plugin->gate.shared->sessions, client,

@@ -8,8 +8,6 @@
 #include "mem.h"
 #include "plugin.h"
 
-#define DYNAMIC_SECURITY_TOPIC "$CONTROL/dynamic-security/v1"
-
 #define EXPORT __attribute__((visibility("default")))
 
 static oc_shared_t shared;
@@ -75,26 +73,6 @@ static oc_err_t refused_callback(int rc, oc_diag_t *diag)
                                                  : "the broker refused a callback");
 }
 
-/* Mosquitto's own plugin asks by username, which a token's subject becomes: loaded before this one it would give
- * the rights of its client "admin" to whoever has a token for that subject. Only the topic of its commands
- * tells whether it is there. */
-static oc_err_t check_order(const plugin_t *plugin, oc_diag_t *diag)
-{
-    int rc = mosquitto_callback_register(plugin->id, MOSQ_EVT_CONTROL, on_control,
-                                         DYNAMIC_SECURITY_TOPIC, NULL);
-
-    if (rc == MOSQ_ERR_ALREADY_EXISTS)
-        return oc_fail(diag, OC_E_CONFIG,
-                       "the dynamic-security plugin is loaded before this one: its line belongs "
-                       "below this one's, or its clients' rights would go to tokens whose subject "
-                       "has the same name");
-    if (rc != MOSQ_ERR_SUCCESS)
-        return refused_callback(rc, diag);
-    (void)mosquitto_callback_unregister(plugin->id, MOSQ_EVT_CONTROL, on_control,
-                                        DYNAMIC_SECURITY_TOPIC);
-    return OC_OK;
-}
-
 /* In Mosquitto 2.1 the control topic is the whole broker's: the first plugin gets the commands for all of
  * them. */
 static oc_err_t register_control(plugin_t *plugin, oc_diag_t *diag)
@@ -110,7 +88,7 @@ static oc_err_t register_control(plugin_t *plugin, oc_diag_t *diag)
 
 static oc_err_t register_callbacks(plugin_t *plugin, oc_diag_t *diag)
 {
-    oc_err_t err = check_order(plugin, diag);
+    oc_err_t err = check_order(diag);
 
     if (err)
         return err;

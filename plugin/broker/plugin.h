@@ -89,6 +89,7 @@ typedef struct event {
     int qos;
     bool retain;
     oc_slice_t org; /* the topic's */
+    oc_stream_flow_t flow;
 } event_t;
 
 /* An event with its number. */
@@ -97,26 +98,46 @@ typedef struct stamped {
     size_t len;
 } stamped_t;
 
-/* Its size and form. */
+/* Checks the size and the form of an event. */
 oc_err_t event_check(const oc_config_t *config, const event_t *event, oc_diag_t *diag);
-/* Whether it gets a number when it is taken. With validate_events off, only what looks like a JSON object
- * does. */
-bool event_numbered(const oc_config_t *config, const event_t *event);
-/* An event whose publish check was passed, and which the broker shows next. It does not show the Wills that it
- * publishes when it is stopped, and does not report their clients' disconnects before. */
-void event_announce(plugin_t *plugin, const event_t *event);
+/* Whether the plugin must see an event before a subscriber does: to check it, or to give it a number. */
+bool event_governed(const oc_config_t *config, const event_t *event);
+
+/* An event passed its publish check. The broker shows it next, unless it is a Will: the plugin sees no MESSAGE event for
+ * Wills. Later Wills look like this:
+ * - Mosquitto 2.1.3 publishes a Will first and reports the disconnect then.
+ * - A broker that is stopped publishes all Wills and reports no disconnect.
+ * foreign: the client is another authenticator's */
+oc_err_t event_expect(plugin_t *plugin, const event_t *event, const void *client, bool foreign,
+                      oc_diag_t *diag);
+/* The broker showed an event, or the time for that is over. */
 void event_shown(plugin_t *plugin);
-/* Whether what is to be delivered was announced and then not shown: nobody has checked it. */
-bool event_unshown(const plugin_t *plugin, const char *topic, const void *payload, size_t len);
-/* Check and count an event that is to go to the subscribers, and give it its number.
+/* Whether a delivery is the event that was expected and not shown: nobody checked it. */
+bool event_not_shown(const plugin_t *plugin, const char *topic, const void *payload, size_t len);
+/* Takes the expected event of a client that has just disconnected: it is the client's Will.
+ * ret_will: borrowed until the next event_expect()
+ * False: there is none. */
+bool event_take_expected(plugin_t *plugin, const void *client, event_t *ret_will,
+                         bool *ret_foreign);
+
+/* Checks and counts an event that is to go to the subscribers, and gives it its number.
  * ret_stamped: for the caller; as it was on error */
 oc_err_t event_take(plugin_t *plugin, const event_t *event, stamped_t *ret_stamped,
                     oc_diag_t *diag);
-/* To all subscribers. Takes the stamped payload; false: out of memory. */
+/* Makes the properties that every event has; NULL with validate_events off, which leaves a publisher's own.
+ * ret_properties: for the caller */
+oc_err_t event_properties(const oc_config_t *config, mosquitto_property **ret_properties,
+                          oc_diag_t *diag);
+/* To all subscribers. Takes the stamped payload; without one, sends a copy of the event's. False: out of memory. */
 bool event_publish(const plugin_t *plugin, const event_t *event, const stamped_t *stamped);
 /* To one client alone, which needs no subscription for it; false: out of memory. */
 bool event_send(const plugin_t *plugin, const char *client_id, const char *topic,
                 const char *payload, size_t len);
+
+/* --- order.c --- */
+
+/* Whether this plugin is the first one that the broker asks. */
+oc_err_t check_order(oc_diag_t *diag);
 
 /* --- clients.c: what clients do --- */
 

@@ -55,7 +55,7 @@ static void publish(const char *org)
 {
     static const oc_stamp_memory_t memory = {malloc, free};
     const oc_stream_event_t event = {
-        {org, strlen(org)}, "org/acme/invoices/paid/inv-1", "{}", 2, false};
+        {org, strlen(org)}, "org/acme/invoices/paid/inv-1", "{}", 2, {0}};
     char *payload;
     size_t len;
 

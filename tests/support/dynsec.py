@@ -14,12 +14,19 @@ RESPONSE = CONTROL + "/response"
 PASSWORD = "dynamic "
 
 
+def own_plugin(name):
+    """One of Mosquitto's own plugins, of the broker under test: in its build or install folder, or where the distribution
+    has it. None: it is not there."""
+    top = Path(MOSQUITTO).resolve().parents[1]
+    file = f"mosquitto_{name.replace('-', '_')}.so"
+    places = [top / "plugins" / name / file, top / "lib" / file, *sorted(Path("/usr/lib").glob(f"*/{file}"))]
+    return next((place for place in places if place.exists()), None)
+
+
 def plugin_path():
-    """The one of the broker under test: in its build folder, or where the distribution has it."""
-    built = Path(MOSQUITTO).resolve().parents[1] / "plugins/dynamic-security/mosquitto_dynamic_security.so"
-    found = [built] if built.exists() else sorted(Path("/usr/lib").glob("*/mosquitto_dynamic_security.so"))
-    assert found, "mosquitto_dynamic_security.so is not installed"
-    return found[0]
+    path = own_plugin("dynamic-security")
+    assert path, "mosquitto_dynamic_security.so is not installed"
+    return path
 
 
 def acl(kind, topic):

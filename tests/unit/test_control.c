@@ -62,7 +62,7 @@ static void publish(const char *org, int count)
 {
     for (int i = 0; i < count; i++) {
         const oc_stream_event_t event = {
-            {org, strlen(org)}, "org/initech/invoices/paid/inv-1", "{\"a\":1}", 7, false};
+            {org, strlen(org)}, "org/initech/invoices/paid/inv-1", "{\"a\":1}", 7, {0}};
         char *payload;
         size_t len;
 

@@ -183,7 +183,7 @@ static const oc_stamp_memory_t heap = {malloc, free};
 static oc_err_t append_event(const char *org)
 {
     const oc_stream_event_t event = {
-        {org, strlen(org)}, "org/acme/invoices/paid/inv-1", "{}", 2, false};
+        {org, strlen(org)}, "org/acme/invoices/paid/inv-1", "{}", 2, {0}};
     char *payload = NULL;
     size_t len = 0;
     oc_err_t err = oc_stream_append(stream, &event, &heap, &payload, &len);
