@@ -119,7 +119,7 @@ static void wait_for_keys(const char *want)
     int64_t deadline_ms = monotonic_ms() + DEADLINE_MS;
 
     while (strcmp(kids(), want) != 0 && monotonic_ms() < deadline_ms) {
-        if (!oc_keyring_poll(ring, 0))
+        if (!oc_keyring_poll(ring))
             (void)poll(NULL, 0, 1);
     }
     ck_assert_str_eq(kids(), want);
@@ -130,7 +130,7 @@ static void wait_for_line(const char *says)
     int64_t deadline_ms = monotonic_ms() + DEADLINE_MS;
 
     while (!strstr(logged.text, says) && monotonic_ms() < deadline_ms) {
-        (void)oc_keyring_poll(ring, 0);
+        (void)oc_keyring_poll(ring);
         (void)poll(NULL, 0, 1);
     }
     ck_assert_msg(strstr(logged.text, says) != NULL, "no '%s' in: %s", says, logged.text);
@@ -151,7 +151,7 @@ START_TEST(all_kinds_of_files)
     OPEN({"jwks_file", a_file("c", set_c)}, {"jwt_public_key_file", named},
          {"jwt_secret_file", test_key_file(TEST_SECRET)}, {"jwks_file", a_file("a", set_a)});
     ck_assert_str_eq(kids(), "- rsa c a");
-    ck_assert(!oc_keyring_poll(ring, 0));
+    ck_assert(!oc_keyring_poll(ring));
     ck_assert(oc_keyring_complete(ring));
     ck_assert_uint_eq(logged.lines, 0);
     oc_keyring_miss(ring, NOW_S);
@@ -255,7 +255,7 @@ START_TEST(files_and_urls)
     ck_assert(!oc_keyring_complete(ring));
     wait_for_keys("- b a");
     ck_assert(oc_keyring_complete(ring));
-    ck_assert(!oc_keyring_poll(ring, 0));
+    ck_assert(!oc_keyring_poll(ring));
     ck_assert_uint_eq(logged.lines, 0);
 }
 END_TEST
@@ -506,7 +506,7 @@ START_TEST(swapped_while_in_use)
                            "swap %d: %s with the other key", swap, sides[i].kid);
                 verified++;
             }
-            (void)oc_keyring_poll(ring, 0);
+            (void)oc_keyring_poll(ring);
             unit_check(monotonic_ms() < deadline_ms, "swap %d did not come", swap);
         }
     }
@@ -526,7 +526,7 @@ START_TEST(opened_and_closed)
              {"jwks_url", http_url(http, "/3")}, {"jwks_cache_file", scratch_path("cache")});
         if (i % 2)
             (void)http_wait(http, http_requests(http) + 2, i);
-        (void)oc_keyring_poll(ring, 0);
+        (void)oc_keyring_poll(ring);
         oc_keyring_free(ring);
         ring = NULL;
         oc_config_done(&config);
