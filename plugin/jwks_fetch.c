@@ -56,6 +56,7 @@ struct oc_fetch {
     pthread_mutex_t lock; /* guards what follows; held for a copy, never while waiting */
     message_t messages[MESSAGES];
     size_t message_count;
+    size_t left_out; /* lines that found no room */
 };
 
 static int64_t monotonic_ms(void)
@@ -82,6 +83,8 @@ static void say(oc_fetch_t *fetch, bool error, const char *text)
 
         message->error = error;
         (void)snprintf(message->text, sizeof message->text, "%s", text);
+    } else {
+        fetch->left_out++;
     }
     (void)pthread_mutex_unlock(&fetch->lock);
 }
@@ -469,20 +472,40 @@ void oc_fetch_now(oc_fetch_t *fetch)
     (void)curl_multi_wakeup(fetch->multi);
 }
 
+/* The first line; behind the last one, how many found no room. */
+static bool take_message(oc_fetch_t *fetch, message_t *ret_message)
+{
+    char shown[OC_JWKS_URL_SHOWN_MAX];
+
+    if (fetch->message_count > 0) {
+        *ret_message = fetch->messages[0];
+        memmove(&fetch->messages[0], &fetch->messages[1],
+                --fetch->message_count * sizeof fetch->messages[0]);
+        return true;
+    }
+    if (fetch->left_out == 0)
+        return false;
+    ret_message->error = true;
+    (void)snprintf(ret_message->text, sizeof ret_message->text,
+                   "jwks_url %s: %zu more lines left out",
+                   oc_jwks_url_shown(fetch->options.url, shown), fetch->left_out);
+    fetch->left_out = 0;
+    return true;
+}
+
 bool oc_fetch_message(oc_fetch_t *fetch, char ret_message[static OC_FETCH_MESSAGE_MAX],
                       bool *ret_error)
 {
+    message_t message;
     bool found;
 
     if (pthread_mutex_trylock(&fetch->lock) != 0)
         return false;
-    found = fetch->message_count > 0;
-    if (found) {
-        memcpy(ret_message, fetch->messages[0].text, OC_FETCH_MESSAGE_MAX);
-        *ret_error = fetch->messages[0].error;
-        memmove(&fetch->messages[0], &fetch->messages[1],
-                --fetch->message_count * sizeof fetch->messages[0]);
-    }
+    found = take_message(fetch, &message);
     (void)pthread_mutex_unlock(&fetch->lock);
-    return found;
+    if (!found)
+        return false;
+    memcpy(ret_message, message.text, sizeof message.text);
+    *ret_error = message.error;
+    return true;
 }

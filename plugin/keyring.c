@@ -11,6 +11,7 @@
 #include "jwks_url.h"
 #include "mem.h"
 #include "name_table.h"
+#include "utf8.h"
 
 #define SECRET_ALGS (OC_ALG_BIT(OC_ALG_HS256) | OC_ALG_BIT(OC_ALG_HS384) | OC_ALG_BIT(OC_ALG_HS512))
 
@@ -72,6 +73,31 @@ static oc_err_t gather(oc_keyring_t *ring, oc_diag_t *diag)
     return OC_OK;
 }
 
+/* One line for a set that arrives: how many keys it has, and their ids as far as they fit. */
+static void report_set(const oc_keyring_t *ring, const char *origin, size_t index)
+{
+    const oc_keyset_t *keys = &ring->urls[index].keys;
+    char line[OC_FETCH_MESSAGE_MAX];
+    char url[OC_JWKS_URL_SHOWN_MAX];
+    int len = snprintf(line, sizeof line, "%s %s: %zu %s", origin,
+                       oc_jwks_url_shown(ring->config->jwks_urls.items[index], url), keys->count,
+                       keys->count == 1 ? "key" : "keys");
+
+    for (size_t i = 0; i < keys->count; i++) {
+        char kid[64] = "without a key id";
+
+        if ((size_t)len + sizeof kid + sizeof ", ..." > sizeof line) {
+            (void)snprintf(line + len, sizeof line - (size_t)len, ", ...");
+            break;
+        }
+        if (keys->keys[i]->kid)
+            (void)oc_utf8_quote(keys->keys[i]->kid, kid, sizeof kid);
+        len += snprintf(line + len, sizeof line - (size_t)len,
+                        keys->keys[i]->kid ? "%s '%s'" : "%s %s", i == 0 ? ":" : ",", kid);
+    }
+    ring->log(ring->context, false, line);
+}
+
 static void load_cached(oc_keyring_t *ring, size_t index)
 {
     OC_CLEANUP(oc_freep) char *json = NULL;
@@ -92,7 +118,9 @@ static void load_cached(oc_keyring_t *ring, size_t index)
                        "is fetched",
                        diag.message);
         ring->log(ring->context, false, line);
+        return;
     }
+    report_set(ring, "jwks_cache_file for", index);
 }
 
 static oc_err_t start(oc_keyring_t *ring, oc_diag_t *diag)
@@ -191,6 +219,7 @@ bool oc_keyring_poll(oc_keyring_t *ring)
         url->keys = fresh;
         url->fetched = true;
         ring->stale = true;
+        report_set(ring, "jwks_url", i);
     }
     /* Out of memory here: the keys of before stay until the next poll. */
     return ring->stale && gather(ring, NULL) == OC_OK;

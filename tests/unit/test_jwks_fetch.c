@@ -342,7 +342,28 @@ START_TEST(no_secrets)
 }
 END_TEST
 
-/* --- Bringing a fetch forward --- */
+START_TEST(lines_that_find_no_room_are_counted)
+{
+    json_t *keys = json_array();
+    json_t *set = json_pack("{s:o}", "keys", keys);
+    OC_CLEANUP(oc_freep) char *json = NULL;
+
+    for (int i = 0; i < 20; i++)
+        (void)json_array_append_new(keys, json_object());
+    (void)json_array_append_new(keys, test_jwk_named(TEST_P256, "a"));
+    json = json_dumps(set, 0);
+    json_decref(set);
+    http_set_text(http, "/keys", json);
+    start(NULL);
+    take("a");
+    for (int i = 0; i < 8; i++)
+        read_line(true, "is skipped: has no 'kty'");
+    read_line(true, "/keys: 12 more lines left out");
+    read_no_line();
+}
+END_TEST
+
+/* --- Wishes --- */
 
 static void wait_answered(uint64_t wish)
 {
@@ -582,7 +603,12 @@ int main(void)
     tcase_add_test(tcase, redirects_within_the_origin);
     tcase_add_test(tcase, a_set_as_long_as_allowed);
     tcase_add_test(tcase, no_secrets);
-    tcase_add_test(tcase, once_in_ten_seconds);
+    tcase_add_test(tcase, wishes_within_the_interval_are_deferred);
+    tcase_add_test(tcase, a_wish_during_a_fetch);
+    tcase_add_test(tcase, a_wish_while_the_provider_fails);
+    tcase_add_test(tcase, the_same_document_counts_as_fetched);
+    tcase_add_test(tcase, a_failure_does_not_count_as_fetched);
+    tcase_add_test(tcase, lines_that_find_no_room_are_counted);
     tcase_add_test(tcase, stops_while_the_server_hangs);
     tcase_add_test(tcase, stops_at_any_moment);
     tcase_add_test(tcase, good_sets_are_kept_on_disk);
