@@ -731,8 +731,8 @@ START_TEST(published_vectors)
 
     for (int from = FROM_FILE; from <= FROM_URL; from++) {
         size_t count = secrets && from == FROM_URL ? 0 : json_array_size(want);
-        json_int_t skipped = json_integer_value(json_object_get(vector, "skipped")) +
-                             (secrets && from == FROM_URL);
+        json_int_t skipped =
+            json_integer_value(json_object_get(vector, "skipped")) + (secrets && from == FROM_URL);
         oc_keyset_t set = {0};
         warnings_t warnings = {0};
         oc_diag_t diag = {0};
