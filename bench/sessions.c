@@ -131,7 +131,7 @@ static void run_verify(void *context, size_t iterations)
 
         if (!oc_gate_token(&gate, token.bytes, token.len, &token) ||
             oc_verifier_identify(gate.verifier, token.bytes, token.len, token.hash, now_s,
-                                 &identity, NULL) != OC_OK)
+                                 &identity, NULL, NULL) != OC_OK)
             failures++;
         oc_identity_unref(identity);
     }

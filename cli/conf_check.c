@@ -106,7 +106,7 @@ static size_t check_each(const cli_conf_plugin_t *plugin, report_t *report,
     return count;
 }
 
-/* Read the key file that an option names, by itself. */
+/* Read the key file that an option names, by itself. Keys that are skipped are warnings. */
 static void check_file(const cli_conf_plugin_t *plugin, size_t at, report_t *report)
 {
     oc_config_t config;
@@ -116,7 +116,7 @@ static void check_file(const cli_conf_plugin_t *plugin, size_t at, report_t *rep
     /* Without one of the options that name a key file, this fails for having no key. */
     if (oc_config_init(&config, &plugin->options[at], 1, NULL) != OC_OK)
         return;
-    if (oc_config_load_keys(&config, NULL, NULL, &keys, &diag) != OC_OK)
+    if (oc_config_load_keys(&config, print_warning, report, &keys, &diag) != OC_OK)
         print_problem(report, &plugin->places[at], diag.message);
     oc_keyset_done(&keys);
     oc_config_done(&config);
@@ -198,8 +198,7 @@ static void check_plugin(const cli_conf_plugin_t *plugin, report_t *report)
         return;
     }
     /* What shows only with all of them: key ids given twice, algorithms that no key serves. */
-    if (report->problems == 0 &&
-        oc_config_load_keys(&config, print_warning, report, &keys, &diag) != OC_OK)
+    if (report->problems == 0 && oc_config_load_keys(&config, NULL, NULL, &keys, &diag) != OC_OK)
         print_problem(report, place_of(plugin, diag.message), diag.message);
     else if (report->problems == 0 && !report->json)
         printf("%s:%u: the plugin, with %zu %s from files\n", plugin->place.file,

@@ -172,7 +172,7 @@ static void wait_for_sets(oc_keyring_t *ring, int64_t timeout_s)
     time_t until = time(NULL) + timeout_s;
 
     do {
-        (void)oc_keyring_poll(ring, 0);
+        (void)oc_keyring_poll(ring);
     } while (!oc_keyring_complete(ring) && time(NULL) < until && nanosleep(&pause, NULL) == 0);
 }
 

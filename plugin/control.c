@@ -18,6 +18,35 @@ static oc_err_t whoami(oc_control_call_t *call, oc_diag_t *diag)
     return oc_control_describe(call->gate, call->asker->session, call->data) ? OC_OK : nomem(diag);
 }
 
+/* Why a token is refused, without a word about the broker's keys, files and URLs. */
+static const char *explain_refusal(oc_err_t err)
+{
+    static const char *const texts[OC_ERR_COUNT] = {
+        [OC_E_TOKEN_MISSING] = "the token is empty",
+        [OC_E_TOKEN_MALFORMED] = "the token is malformed",
+        [OC_E_TOKEN_TOO_LARGE] = "the token is too large",
+        [OC_E_ALG_NOT_ALLOWED] = "the token's algorithm is not allowed",
+        [OC_E_KEY_UNKNOWN] =
+            "the token's key is unknown; if the key is new, try again in 10 seconds",
+        [OC_E_SIGNATURE_INVALID] = "the token's signature is invalid",
+        [OC_E_TOKEN_EXPIRED] = "the token has expired",
+        [OC_E_TOKEN_NOT_YET_VALID] = "the token is not valid yet",
+        [OC_E_TOKEN_LIFETIME] = "the token is valid for too long",
+        [OC_E_ISSUER_MISMATCH] = "the token's issuer is not accepted",
+        [OC_E_AUDIENCE_MISMATCH] = "the token is for another audience",
+        [OC_E_CLAIM_MISSING] = "the token lacks a claim",
+        [OC_E_CLAIM_INVALID] = "a claim is invalid, or the token is for another subject",
+        [OC_E_ORG_INVALID] = "the token has no valid organization",
+        [OC_E_TOO_MANY_ORGS] = "the token has too many organizations",
+        [OC_E_TOKEN_REVOKED] = "the token is revoked",
+        [OC_E_LIMIT_CONNECTIONS] = "the organization has too many connections",
+        [OC_E_LIMIT_RATE] = "too many bad tokens came from this address; try again later",
+        [OC_E_NOMEM] = "the broker is out of memory; try again later",
+    };
+
+    return texts[err] ? texts[err] : "the token is not accepted";
+}
+
 static oc_err_t refresh(oc_control_call_t *call, oc_diag_t *diag)
 {
     const json_t *value = json_object_get(call->request, "token");
@@ -30,6 +59,8 @@ static oc_err_t refresh(oc_control_call_t *call, oc_diag_t *diag)
         return nomem(diag);
     err = oc_gate_refresh(call->gate, call->asker->session, call->asker->address, &token,
                           call->now_s, diag);
+    if (err)
+        call->told = explain_refusal(err);
     if (!err && !oc_control_describe(call->gate, call->asker->session, call->data))
         err = nomem(diag);
     return err;
@@ -185,7 +216,7 @@ static oc_err_t answer_command(request_run_t *run, const json_t *request, json_t
     else
         err = run_command(&call, name, &admin, &diag);
     tell(run, find_command(name ? name : "") ? name : "", admin, &diag);
-    if (err && !put_error(response, err, diag.message))
+    if (err && !put_error(response, err, call.told ? call.told : diag.message))
         return OC_E_NOMEM;
     if (call.ticket) {
         run->ticket = call.ticket;

@@ -107,10 +107,13 @@ void oc_gate_note_answer(oc_gate_t *gate, oc_session_t *session, int64_t now_s, 
                         bytes < OC_GATE_ANSWERS_BURST ? (uint32_t)bytes : OC_GATE_ANSWERS_BURST);
 }
 
-/* Bad tokens are a reason to look at fewer of them; want of memory or of a key is not the client's fault. */
-static bool is_bad_token(oc_err_t err)
+/* An address that sends bad tokens is slowed down. The first token with a new key counts as one: else made-up key
+ * ids would never count. After a key rotation the others wait for the same key, and do not count. */
+static bool is_bad_token(oc_err_t err, oc_key_miss_t miss)
 {
-    return err != OC_OK && err != OC_E_NOMEM && err != OC_E_KEY_UNKNOWN;
+    if (err == OC_E_KEY_UNKNOWN)
+        return miss != OC_KEY_AWAITED;
+    return err != OC_OK && err != OC_E_NOMEM;
 }
 
 /* Whether too many bad tokens came from where this one comes from. Behind a NAT a connection that was let in is not
@@ -133,15 +136,16 @@ static oc_err_t identify(oc_gate_t *gate, const char *address, oc_session_t *ses
 {
     oc_shared_t *shared = gate->shared;
     oc_identity_t *identity = NULL;
+    oc_key_miss_t miss = OC_KEY_ABSENT;
     oc_err_t err;
 
     if (!oc_verifier_knows(gate->verifier, token->hash) && is_held(gate, address, session, now_s))
         return oc_fail(diag, OC_E_LIMIT_RATE, "too many bad tokens from this address");
     err = oc_verifier_identify(gate->verifier, token->bytes, token->len, token->hash, now_s,
-                               &identity, diag);
+                               &identity, &miss, diag);
     if (!err && oc_revocations_match(shared->revocations, identity))
         err = oc_fail(diag, OC_E_TOKEN_REVOKED, "the token is revoked");
-    if (is_bad_token(err))
+    if (is_bad_token(err, miss))
         oc_penalty_note(shared->penalty, address, now_s);
     if (err) {
         oc_identity_unref(identity);
@@ -320,7 +324,7 @@ void oc_gate_measure(oc_gate_t *gate, int64_t now_s)
     metrics->audit_lines_lost = shared->audit ? oc_audit_lost(shared->audit) : 0;
     metrics->jwks_age_s = OC_METRIC_ABSENT;
     if (oc_verifier_fetched(gate->verifier, &fetched_s)) {
-        int64_t since_s = fetched_s == INT64_MIN ? (int64_t)metrics->started_s : fetched_s;
+        int64_t since_s = fetched_s == 0 ? (int64_t)metrics->started_s : fetched_s;
 
         metrics->jwks_age_s = now_s > since_s ? (uint64_t)(now_s - since_s) : 0;
     }

@@ -55,7 +55,7 @@ const oc_option_row_t oc_option_rows[] = {
         .name = "jwks_refresh_interval",
         .default_value = "300",
         .meaning = "Seconds between fetches. A token with an unknown `kid` brings one forward, at "
-                   "most once in 10 seconds.",
+                   "once or 10 seconds after the last one of that kind.",
         .set = oc_option_set_number,
         .offset = FIELD(jwks_refresh_s),
         .least = 1,

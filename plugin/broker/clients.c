@@ -13,6 +13,9 @@
 /* Mosquitto 2.1's MOSQ_ERR_QUOTA_EXCEEDED: MQTT 5 reason 0x97. */
 #define RESULT_QUOTA_EXCEEDED (-6)
 
+/* A result that is no refusal: the broker closes the connection without a CONNACK. */
+#define RESULT_COME_BACK MOSQ_ERR_CONN_REFUSED
+
 #define AUTH_METHOD "JWT"
 
 static oc_session_t *session_of(const plugin_t *plugin, const struct mosquitto *client)
@@ -80,7 +83,15 @@ static int refuse_or_defer(const plugin_t *plugin, int refusal)
     return plugin->config.defer_non_jwt ? MOSQ_ERR_PLUGIN_DEFER : refusal;
 }
 
-/* Count a CONNECT, tell of it, and give the broker its result. */
+/* Whether a client that connects again with the same token may get in. */
+static bool is_passing(oc_err_t err, const oc_diag_t *diag)
+{
+    return diag->passing || err == OC_E_LIMIT_CONNECTIONS || err == OC_E_LIMIT_RATE ||
+           err == OC_E_NOMEM;
+}
+
+/* Count a CONNECT, report it, and give the broker its result. After a CONNACK that refuses them, with whatever
+ * reason code, MQTT.js and others never connect again; after a closed connection they do. */
 static int conclude(plugin_t *plugin, struct mosquitto *client, oc_err_t err, const oc_diag_t *diag)
 {
     const decision_t decision = {.action = "connect",
@@ -95,7 +106,7 @@ static int conclude(plugin_t *plugin, struct mosquitto *client, oc_err_t err, co
         return MOSQ_ERR_SUCCESS;
     }
     report_refusal(plugin, &decision);
-    return MOSQ_ERR_AUTH;
+    return is_passing(err, diag) ? RESULT_COME_BACK : MOSQ_ERR_AUTH;
 }
 
 static int let_in(plugin_t *plugin, struct mosquitto *client, const oc_gate_client_t *described,

@@ -128,7 +128,7 @@ int on_tick(int event, void *event_data, void *userdata)
     plugin->gate.reloaded_s = 0;
     /* No client is looked at between this and the broker's delivery: it is before (2.1) or behind (2.0). */
     oc_sessions_delivered(shared->sessions);
-    oc_verifier_poll(plugin->gate.verifier, time_s);
+    oc_verifier_poll(plugin->gate.verifier);
     oc_revocations_forget(shared->revocations, time_s);
     oc_limits_tick(shared->limits, monotonic_ms());
     end_due(plugin, time_s);

@@ -214,7 +214,8 @@ def test_conf_check(case, orgcast, written, authority, make_broker):
     assert result.stderr == ""
     lines = result.stdout.splitlines()
     if case.problems:
-        lines = [line for line in lines if ": the plugin, with " not in line]
+        lines = [line for line in lines
+                 if ": the plugin, with " not in line and not line.startswith("warning: ")]
         assert len(lines) == len(case.problems), result.stdout
         for line, (file, number, pattern) in zip(lines, case.problems):
             where = re.escape(str(path if file == "main" else path.parent / "conf.d" / file))
@@ -253,6 +254,16 @@ def test_a_skipped_key_is_a_warning(orgcast, tmp_path, keys):
     assert result.returncode == 0
     assert re.search(r"(?m)^warning: .*set.json: key 1 is skipped: .*RSA of 1024 bits", result.stdout)
     assert "with 1 key from files" in result.stdout
+
+
+def test_a_key_for_encryption_is_a_warning_beside_a_problem(orgcast, tmp_path, keys):
+    path = tmp_path / "set.json"
+    path.write_bytes(key_set(jwk(keys.get("rsa"), "enc", use="enc"), jwk(keys.get("p256"), "new")))
+    (tmp_path / "conf").write_text(
+        f"plugin {PLUGIN}\nplugin_opt_jwks_file {path}\nplugin_opt_jwt_leeway soon\n")
+    result = orgcast("conf", "check", tmp_path / "conf")
+    assert result.returncode == 1
+    assert result.stdout.count("key 1 is skipped: is not for signatures: its 'use' is not 'sig'") == 1
 
 
 def test_a_cache_that_cannot_be_written_is_a_warning(orgcast, tmp_path, secret_file):

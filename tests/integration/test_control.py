@@ -3,6 +3,7 @@
 
 import itertools
 import json
+import re
 import time
 
 import pytest
@@ -11,7 +12,7 @@ from conftest import BrokerPool
 from control import RESPONSE, TOPIC, answer, ask, ask_all, code, data
 from events import event, event_id, topic
 from mqtt import V5, V31, V311, VERSION_NAMES, VERSIONS, Client, Closed, Will, wait_for
-from tokens import claims
+from tokens import claims, mint
 
 ALL = "org/acme/invoices/#"
 ADMIN = "orgcast:admin"
@@ -164,6 +165,17 @@ def test_bad_refresh_leaves_the_session_as_it_was(case, version, broker, backend
     assert code(client, "refresh", token=make(tokens)) == reason
     assert data(client, "whoami") == before
     assert receives(client, backend)
+
+
+def test_refresh_does_not_name_the_brokers_files(broker, tokens, join):
+    """The log names the key; the client reads the reason code and a plain sentence."""
+    client = join(broker, name(), tokens.member())
+    forged = mint(claims(), b"another secret, of 64 bytes".ljust(64, b"."), "HS256")
+    mark = broker.mark()
+    response = ask(client, "refresh", token=forged)
+    assert response["code"] == "signature_invalid"
+    assert response["error"] == "the token's signature is invalid"
+    assert re.search(r"signature_invalid \(not signed with HS256 by the key of '/", broker.log(mark))
 
 
 def test_refresh_without_a_token(broker, tokens, join):
