@@ -93,6 +93,24 @@ static bool depth_within(const char *bytes, size_t len, int max_depth)
     return true;
 }
 
+bool oc_json_small(const char *bytes, size_t len, size_t most)
+{
+    size_t values = 1;
+    bool in_string = false;
+
+    for (size_t i = 0; i < len && values <= most; i++) {
+        char c = bytes[i];
+
+        if (c == '"')
+            in_string = !in_string;
+        else if (in_string)
+            i += c == '\\';
+        else
+            values += c == '{' || c == '[' || c == ',' || c == ':';
+    }
+    return values <= most;
+}
+
 static json_t *load(const char *bytes, size_t len, json_error_t *ret_error)
 {
     json_t *json;

@@ -22,6 +22,10 @@ static inline void oc_json_decrefp(json_t **json)
 OC_MUST_CHECK oc_err_t oc_json_load(const char *bytes, size_t len, json_t **ret_object,
                                     oc_diag_t *diag);
 
+/* False when the text could hold more than `most` values: it counts the characters outside strings that come
+ * before a value or a member's name. Look before oc_json_load(), which takes 0.2 µs for each value. Any bytes. */
+bool oc_json_small(const char *bytes, size_t len, size_t most);
+
 /* Compact text, malloc'd for the caller; NULL when memory ran out. */
 char *oc_json_dump(const json_t *json);
 
