@@ -63,6 +63,8 @@ static const char *subject_of(const decision_t *decision)
 void report_audit(plugin_t *plugin, const decision_t *decision)
 {
     const struct mosquitto *client = decision->client;
+    const oc_identity_t *identity =
+        decision->session ? oc_session_identity(decision->session) : NULL;
     oc_audit_entry_t entry;
 
     if (!plugin->gate.shared->audit)
@@ -79,7 +81,12 @@ void report_audit(plugin_t *plugin, const decision_t *decision)
         .detail = decision->detail,
         .protocol = client ? mosquitto_client_protocol_version(client) : 0,
     };
-    oc_audit_write(plugin->gate.shared->audit, &entry);
+    /* The plugin ended the connection: that is no client's doing, and happens once. */
+    if (!client)
+        oc_audit_write(plugin->gate.shared->audit, &entry);
+    else
+        oc_audit_fold_write(plugin->gate.shared->fold, &entry, identity && identity->admin,
+                            monotonic_ms());
 }
 
 void report_refusal(plugin_t *plugin, const decision_t *decision)
