@@ -136,7 +136,7 @@ int on_tick(int event, void *event_data, void *userdata)
     show_numbers(plugin, time_s);
     oc_audit_fold_tick(shared->fold, shared->ticked_ms);
     log_troubles(plugin);
-    report_left_out(plugin, time_s);
+    report_left_out(plugin);
     return MOSQ_ERR_SUCCESS;
 }
 

@@ -154,7 +154,6 @@ EXPORT int mosquitto_plugin_init(mosquitto_plugin_id_t *identifier, void **userd
     /* Seeds jansson's hashing before there are threads. */
     json_object_seed(0);
     plugin->id = identifier;
-    plugin->logged_s = now_s();
     err = configure(plugin, options, option_count, &diag);
     if (!err)
         err = register_callbacks(plugin, &diag);
