@@ -534,6 +534,22 @@ START_TEST(others_do_not_hold_up_a_live_session)
 }
 END_TEST
 
+/* Behind one address one client tries an expired token without end, and another comes with a good one. */
+START_TEST(an_expired_token_does_not_hold_up_others)
+{
+    const token_key_t key = {NULL, test_secret, 64};
+    char *fresh = sign("bob", "acme", "");
+    char *expired = token_sign("HS256", &key, "{\"alg\":\"HS256\"}",
+                               "{\"sub\":\"ann\",\"org_id\":\"acme\",\"exp\":500}");
+
+    for (int i = 0; i < 100; i++)
+        ck_assert_int_eq(enter(5, "again", expired), OC_E_TOKEN_EXPIRED);
+    ck_assert_int_eq(enter(5, "bob", fresh), OC_OK);
+    free(expired);
+    free(fresh);
+}
+END_TEST
+
 START_TEST(no_kick_without_ticks)
 {
     static const char request[] = "{\"commands\":[{\"command\":\"kick\",\"subject\":\"ann\"}]}";
@@ -571,6 +587,7 @@ int main(void)
     tcase_add_test(tcase, replay_without_memory);
     tcase_add_test(tcase, no_numbers_no_replay);
     tcase_add_test(tcase, others_do_not_hold_up_a_live_session);
+    tcase_add_test(tcase, an_expired_token_does_not_hold_up_others);
     tcase_add_test(tcase, no_kick_without_ticks);
     return unit_run("control", tcase);
 }
