@@ -169,6 +169,7 @@ void oc_shared_leave(oc_shared_t *shared)
     oc_revocations_free(shared->revocations);
     oc_sessions_free(shared->sessions);
     oc_limits_free(shared->limits);
+    oc_conf_watch_free(shared->conf);
     free(shared->revocation_file);
     free(shared->audit_log_file);
     free(shared->metrics_listen);

@@ -39,6 +39,7 @@ typedef struct plugin {
     oc_gate_t gate;
     bool has_control; /* on_control() is registered by this one */
     bool joined;      /* oc_shared_join() was called */
+    bool is_first;    /* of the broker's plugins */
     bool is_2_1; /* Mosquitto 2.1 or later: it has EVENT_CLIENT_OFFLINE, and more result codes */
     waiting_answer_t *answers;
     size_t answer_count;
