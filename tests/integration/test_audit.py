@@ -207,9 +207,9 @@ def test_a_client_that_hammers_is_counted(broker, file, tokens, join):
 def test_a_packet_of_filters_does_not_fill_it(broker, file, tokens, join):
     """Others' lines would be lost, because those of one packet fill the memory in which lines wait."""
     client = join(broker, name(), tokens.member(sub="ann"), V5)
-    for _ in range(3):
-        client.subscribe([ALL] * 6000)
-        client.subscribe(["x"] * 6000)
+    for _ in range(6):
+        client.subscribe([ALL] * 3000)
+        client.subscribe(["x"] * 3000)
     client.disconnect()
     found(file, action="disconnect", subject="ann")
     broker.stop()
