@@ -203,7 +203,7 @@ static oc_err_t answer_command(request_run_t *run, const json_t *request, json_t
         (echo && json_object_set_new(response, "correlationData", json_string(echo)) != 0))
         return OC_E_NOMEM;
     err = run_request(run, &call, echo, &command, &diag);
-    run->cost += COMMAND_COST;
+    run->cost += COMMAND_COST + call.cost;
     tell(run, command ? command->name : "", &diag);
     if (err && !put_error(response, err, diag.message))
         return OC_E_NOMEM;
@@ -318,11 +318,12 @@ oc_err_t oc_control_handle(oc_gate_t *gate, const oc_control_asker_t *asker, con
     if (json_object_set_new(answer, "responses", run.responses) != 0 || !unwritten)
         return OC_E_NOMEM;
     err = answer_within_account(&run, payload, len);
+    charge(&run, run.cost);
     if (err)
         return err;
     made.text = oc_json_dump(answer);
     if (made.text)
-        charge(&run, run.cost + OC_GATE_ANSWER_OVERHEAD);
+        charge(&run, OC_GATE_ANSWER_OVERHEAD);
     made.ticket = run.ticket;
     if (made.text && made.ticket)
         made.failed_text = failed_text(&run, answer);

@@ -15,6 +15,7 @@ typedef struct oc_control_call {
     int64_t now_s;
     json_t *data; /* the answer's object, to be filled */
     uint64_t ticket;
+    size_t cost; /* of the events that were sent */
 } oc_control_call_t;
 
 /* On error, diag says what is wrong. OC_E_NOMEM when data could not be filled. */

@@ -101,6 +101,24 @@ def test_an_expired_token_costs_little_the_second_time(make_broker, keys, key_fo
     assert of_expired < 1.5 * of_none, f"{of_expired * 1e6:.0f} us, {of_none * 1e6:.0f} us"
 
 
+def test_a_request_for_many_replays_gets_few(broker, tokens, join):
+    backend, me = join(broker, "backend", tokens.publisher(), V5), join(broker, "me", tokens.member(), V5)
+    for _ in range(600):
+        backend.send_publish(*event("acme"))
+    backend.ping()
+    command = {"command": "replay", "organizationId": "acme", "after": 0,
+               "epoch": data(me, "position", organizationId="acme")["epoch"]}
+    answers = []
+
+    def ask(count):
+        answers[:] = ask_all(me, {"commands": [command] * count})
+
+    of_one = cost(broker, 1, lambda: ask(1))
+    of_many = cost(broker, 1, lambda: ask(64))
+    assert {answer.get("code") for answer in answers} == {None, "full"}
+    assert of_many < 4 * of_one, f"{of_many * 1e6:.0f} us, {of_one * 1e6:.0f} us"
+
+
 def test_a_client_that_waits_is_answered_again(broker, tokens, join):
     me = join(broker, "me", tokens.member(), V5)
     request = text(65536)
