@@ -294,8 +294,7 @@ static oc_err_t answer_within_account(request_run_t *run, const char *payload, s
     }
     if (left < REFUSE_BELOW)
         return refuse_request(run, OC_E_LIMIT_RATE, message);
-    charge(run, len < OC_CONTROL_REQUEST_MAX ? len * REQUEST_BYTE_COST
-                                             : OC_CONTROL_REQUEST_MAX * REQUEST_BYTE_COST);
+    charge(run, (len < OC_CONTROL_REQUEST_MAX ? len : OC_CONTROL_REQUEST_MAX) * REQUEST_BYTE_COST);
     return answer_bytes(run, payload, len);
 }
 

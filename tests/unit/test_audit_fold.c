@@ -28,8 +28,8 @@ static void sink(void *context, const oc_audit_entry_t *entry)
         return;
     }
     if (written.counted++ == 0)
-        (void)strcpy(written.first, line);
-    (void)strcpy(written.last, line);
+        (void)snprintf(written.first, sizeof written.first, "%s", line);
+    (void)snprintf(written.last, sizeof written.last, "%s", line);
     written.count += entry->count;
 }
 

@@ -415,14 +415,15 @@ END_TEST
 /* A request that asks for many checks of a signature gets some of them. */
 START_TEST(refreshes_in_a_request_are_bounded)
 {
-    char request[64 * 64] = "{\"commands\":[";
+    static const char command[] = "{\"command\":\"refresh\",\"token\":\"a.b.c\"}";
+    char request[64 * sizeof command + 64];
+    int len = snprintf(request, sizeof request, "{\"commands\":[%s", command);
     oc_control_answer_t answer = {0};
     size_t checked = 0;
 
-    for (int i = 0; i < OC_CONTROL_COMMANDS_MAX; i++)
-        (void)strcat(request, i == 0 ? "{\"command\":\"refresh\",\"token\":\"a.b.c\"}"
-                                     : ",{\"command\":\"refresh\",\"token\":\"a.b.c\"}");
-    (void)strcat(request, "]}");
+    for (int i = 1; i < OC_CONTROL_COMMANDS_MAX; i++)
+        len += snprintf(request + len, sizeof request - (size_t)len, ",%s", command);
+    (void)snprintf(request + len, sizeof request - (size_t)len, "]}");
     ck_assert_int_eq(handle(0, "ann", request, &answer), OC_OK);
     for (const char *at = answer.text; (at = strstr(at, "token_malformed")); at++)
         checked++;
