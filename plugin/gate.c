@@ -135,17 +135,19 @@ static oc_err_t identify(oc_gate_t *gate, const char *address, oc_session_t *ses
                          oc_diag_t *diag)
 {
     oc_shared_t *shared = gate->shared;
+    bool known = oc_verifier_knows(gate->verifier, token->hash);
     oc_identity_t *identity = NULL;
     oc_key_miss_t miss = OC_KEY_ABSENT;
     oc_err_t err;
 
-    if (!oc_verifier_knows(gate->verifier, token->hash) && is_held(gate, address, session, now_s))
+    if (!known && is_held(gate, address, session, now_s))
         return oc_fail(diag, OC_E_LIMIT_RATE, "too many bad tokens from this address");
     err = oc_verifier_identify(gate->verifier, token->bytes, token->len, token->hash, now_s,
                                &identity, &miss, diag);
     if (!err && oc_revocations_match(shared->revocations, identity))
         err = oc_fail(diag, OC_E_TOKEN_REVOKED, "the token is revoked");
-    if (is_bad_token(err, miss))
+    /* A client that repeats an expired token does not lock out others behind its address. */
+    if (is_bad_token(err, miss) && !known)
         oc_penalty_note(shared->penalty, address, now_s);
     if (err) {
         oc_identity_unref(identity);

@@ -141,7 +141,8 @@ void oc_options_print(FILE *out)
         "Options marked * may be given more than once. With an unknown option, a bad value, an\n"
         "unreadable or empty key file, or no key at all, the broker refuses to start and says "
         "which option\nand why. SIGHUP reads the key files again; a broken one keeps the old "
-        "keys.\n\n"
+        "keys.\nThe options themselves are read at a start only; SIGHUP logs which lines have "
+        "changed.\n\n"
         "| option | default | meaning |\n|---|---|---|\n",
         out);
     for (size_t i = 0; i < oc_option_count; i++) {

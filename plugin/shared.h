@@ -10,6 +10,8 @@
 #include <stdint.h>
 
 #include "audit.h"
+#include "audit_fold.h"
+#include "conf_watch.h"
 #include "err.h"
 #include "metrics.h"
 #include "metrics_http.h"
@@ -55,7 +57,9 @@ typedef struct oc_shared {
     bool waited;             /* the last tick ended none for that reason */
     bool ending;             /* inside of the broker's function that ends a connection */
     oc_audit_t *audit;       /* NULL: none */
+    oc_audit_fold_t *fold;   /* before audit; NULL: none */
     oc_metrics_http_t *http; /* NULL: none */
+    oc_conf_watch_t *conf;   /* mosquitto.conf at the start; NULL: it could not be read */
     /* Where these stand, as given by the first plugin that named it; NULL: nobody did. */
     char *revocation_file;
     char *audit_log_file;

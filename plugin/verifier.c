@@ -12,12 +12,22 @@
 
 #define CACHED_ORGS_MAX 8
 
+/* A token whose signature was good and whose time was over. */
+typedef struct expired {
+    unsigned char hash[OC_TOKEN_HASH_LEN];
+    int64_t seen_s;
+} expired_t;
+
+/* Some clients try an expired token thousands of times a second. */
+#define EXPIRED_MAX 256
+
 struct oc_verifier {
     const oc_config_t *config;
     oc_keyring_t *ring;
     oc_token_cache_t *cache;
     EVP_MD *sha256;
     EVP_MD_CTX *digest_ctx;
+    expired_t expired[EXPIRED_MAX]; /* by the first byte of the hash */
 };
 
 oc_err_t oc_verifier_new(const oc_config_t *config, oc_keyring_log_t log, void *context,
@@ -67,9 +77,28 @@ bool oc_verifier_hash(oc_verifier_t *verifier, const char *token, size_t token_l
     return hashed;
 }
 
+/* When a token was last found to be expired; INT64_MAX: never. */
+static int64_t expired_since(const oc_verifier_t *verifier,
+                             const unsigned char hash[static OC_TOKEN_HASH_LEN])
+{
+    const expired_t *entry = &verifier->expired[hash[0] % EXPIRED_MAX];
+
+    return memcmp(entry->hash, hash, OC_TOKEN_HASH_LEN) == 0 ? entry->seen_s : INT64_MAX;
+}
+
+static void note_expired(oc_verifier_t *verifier,
+                         const unsigned char hash[static OC_TOKEN_HASH_LEN], int64_t now_s)
+{
+    expired_t *entry = &verifier->expired[hash[0] % EXPIRED_MAX];
+
+    memcpy(entry->hash, hash, OC_TOKEN_HASH_LEN);
+    entry->seen_s = now_s;
+}
+
 bool oc_verifier_knows(oc_verifier_t *verifier, const unsigned char hash[static OC_TOKEN_HASH_LEN])
 {
-    return oc_token_cache_get(verifier->cache, hash) != NULL;
+    return oc_token_cache_get(verifier->cache, hash) != NULL ||
+           expired_since(verifier, hash) != INT64_MAX;
 }
 
 /* The key for a token. Without one the key sets are fetched. */
@@ -131,7 +160,12 @@ oc_err_t oc_verifier_identify(oc_verifier_t *verifier, const char *token, size_t
             *ret_identity = oc_identity_ref(cached);
         return err;
     }
+    /* A clock that was set back may make the token good again. */
+    if (now_s >= expired_since(verifier, hash))
+        return oc_fail(diag, OC_E_TOKEN_EXPIRED, "expired; this token was refused before");
     err = verify(verifier, token, token_len, now_s, &identity, ret_miss ? ret_miss : &miss, diag);
+    if (err == OC_E_TOKEN_EXPIRED)
+        note_expired(verifier, hash, now_s);
     if (err)
         return err;
     /* Large ones are rare, and would let a few thousand tokens hold much memory. */

@@ -23,7 +23,8 @@ void oc_verifier_free(oc_verifier_t *verifier);
 OC_MUST_CHECK bool oc_verifier_hash(oc_verifier_t *verifier, const char *token, size_t token_len,
                                     unsigned char ret_hash[static OC_TOKEN_HASH_LEN]);
 
-/* True when a token of this hash verified before: looking at it again costs nothing. */
+/* True when a token of this hash verified before, or was found to be expired: looking at it again costs
+ * little. */
 bool oc_verifier_knows(oc_verifier_t *verifier, const unsigned char hash[static OC_TOKEN_HASH_LEN]);
 
 /* hash:         oc_verifier_hash() of the token

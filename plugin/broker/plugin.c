@@ -58,6 +58,7 @@ static oc_err_t configure(plugin_t *plugin, const struct mosquitto_opt *opts, in
     if (err)
         return err;
     plugin->joined = true;
+    plugin->is_first = shared.users == 0;
     err = oc_shared_join(&shared, &plugin->config, now_s(), diag);
     if (err)
         return err;
@@ -118,6 +119,14 @@ static void stop(plugin_t *plugin)
     oc_json_guard_remove();
 }
 
+static void remember_options(void)
+{
+    char path[4096];
+
+    if (!shared.conf && oc_conf_watch_path(path, sizeof path))
+        shared.conf = oc_conf_watch_new(path);
+}
+
 EXPORT int mosquitto_plugin_version(int supported_version_count, const int *supported_versions)
 {
     for (int i = 0; i < supported_version_count; i++) {
@@ -141,7 +150,6 @@ EXPORT int mosquitto_plugin_init(mosquitto_plugin_id_t *identifier, void **userd
     json_object_seed(0);
     plugin->id = identifier;
     plugin->thread = pthread_self();
-    plugin->logged_s = now_s();
     err = configure(plugin, options, option_count, &diag);
     if (!err)
         err = register_callbacks(plugin, &diag);
@@ -157,6 +165,7 @@ EXPORT int mosquitto_plugin_init(mosquitto_plugin_id_t *identifier, void **userd
                          oc_verifier_key_count(plugin->gate.verifier),
                          plugin->config.template_count,
                          plugin->config.defer_non_jwt ? "deferred" : "denied");
+    remember_options();
     *userdata = plugin;
     return MOSQ_ERR_SUCCESS;
 }

@@ -43,12 +43,14 @@ typedef struct plugin {
     oc_gate_t gate;
     bool has_control; /* on_control() is registered by this one */
     bool joined;      /* oc_shared_join() was called */
+    bool is_first;    /* of the broker's plugins */
     bool is_2_1; /* Mosquitto 2.1 or later: it has EVENT_CLIENT_OFFLINE, and more result codes */
     waiting_answer_t *answers;
     size_t answer_count;
     oc_bucket_t log_bucket;
-    uint64_t left_out; /* lines about clients that it refused, and that nothing was said of yet */
-    int64_t logged_s;  /* when the last line about a client was written */
+    /* Lines about clients that the bucket refused, and that the log has not mentioned yet. */
+    uint64_t left_out;
+    int64_t left_out_since_ms; /* when the first of them was left out */
 } plugin_t;
 
 /* --- clock.c --- */
@@ -76,8 +78,8 @@ void report_audit(plugin_t *plugin, const decision_t *decision);
 void report_refusal(plugin_t *plugin, const decision_t *decision);
 /* The same: "denied publish …". */
 void report_denial(plugin_t *plugin, const decision_t *decision);
-/* At each tick: say how many lines were left out. */
-void report_left_out(plugin_t *plugin, int64_t time_s);
+/* At each tick: now and then, log how many lines were left out. */
+void report_left_out(plugin_t *plugin);
 
 /* --- events.c: what is published under the templates --- */
 

@@ -14,7 +14,7 @@
 #define NOW_S 1000
 
 /* Commands change what there is: so it is made anew now and then. */
-#define RUNS_OF_A_WORLD 64
+#define RUNS_OF_A_WORLD 32
 
 static const struct {
     const char *id;

@@ -357,6 +357,7 @@ NO_REQUESTS = {
     "no UTF-8": b'{"commands":[{"command":"\xff"}]}',
     "too many": json.dumps({"commands": [{"command": "whoami"}] * 65}).encode(),
     "too long": b'{"commands":[' + b" " * 70000 + b"]}",
+    "too many values": b'{"commands":[{"command":"whoami","x":[' + b",".join([b"{}"] * 3000) + b"]}]}",
     "too deep": b'{"commands":' + b"[" * 40 + b"]" * 40 + b"}",
 }
 

@@ -262,6 +262,11 @@ class Broker:
             sock.settimeout(TIMEOUT_S)
             assert sock.recv(16) == b""
 
+    def busy_s(self):
+        """Seconds of processor time that the broker's own thread has used."""
+        pid = self.process.pid
+        return int(Path(f"/proc/{pid}/task/{pid}/schedstat").read_text().split()[0]) / 1e9
+
     def advance(self, seconds):
         """Sets the plugin's time of day forward, counted from the real one."""
         assert self.clock

@@ -198,6 +198,32 @@ static const struct {
     {"/a/~", false}, {"/~~0", false}, {".", false},    {"/~0~", false},
 };
 
+static const struct {
+    const char *name;
+    const char *text;
+    size_t most;
+    bool small;
+} sizes[] = {
+    {"nothing", "", 1, true},
+    {"one object", "{}", 2, true},
+    {"names and values", "{\"a\":1,\"b\":2}", 5, true},
+    {"one more", "{\"a\":1,\"b\":2}", 4, false},
+    {"objects", "[{},{},{}]", 7, true},
+    {"one object more", "[{},{},{},{}]", 7, false},
+    {"in a string", "{\"a\":\",,,,[[[[{{{{::::\"}", 3, true},
+    {"after an escaped quote", "{\"a\":\"\\\",,,,[[[[\"}", 3, true},
+    {"after an escaped backslash", "[\"\\\\\",0,0,0]", 4, false},
+    {"a string that does not end", "[\"\\", 2, true},
+};
+
+START_TEST(values_are_counted)
+{
+    ck_assert_msg(oc_json_small(sizes[_i].text, strlen(sizes[_i].text), sizes[_i].most) ==
+                      sizes[_i].small,
+                  "%s", sizes[_i].name);
+}
+END_TEST
+
 START_TEST(pointer_syntax)
 {
     json_t *document = json_pack("{s:i}", "a", 1);
@@ -301,6 +327,7 @@ int main(void)
     tcase_add_test(tcase, length_counts);
     unit_add_table(tcase, depth, depths);
     tcase_add_test(tcase, width_is_no_depth);
+    unit_add_table(tcase, values_are_counted, sizes);
     unit_add_table(tcase, pointer_syntax, pointers);
     tcase_add_test(tcase, pointer_vectors);
     tcase_add_test(tcase, pointer_length);

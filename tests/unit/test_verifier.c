@@ -235,7 +235,7 @@ START_TEST(times_of_a_cached_token)
 }
 END_TEST
 
-/* A refusal is not remembered: when its time has come, the token is good. */
+/* That a token expired is remembered as of that moment. When its time has come, the token is good. */
 START_TEST(times_of_a_token_not_cached)
 {
     const char *token = sign(TEST_P256, "a", "\"nbf\":1000000,\"exp\":1000100");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef OC_CLI_CONF_FILE_H
-#define OC_CLI_CONF_FILE_H
+#ifndef OC_CONF_FILE_H
+#define OC_CONF_FILE_H
 
 /* The parts of a mosquitto.conf that concern the plugin: each line that loads it, with its
  * plugin_opt_* lines, read as Mosquitto reads them, include_dir followed. */
