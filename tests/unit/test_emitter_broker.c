@@ -760,6 +760,42 @@ START_TEST(close_drops_what_waits)
 }
 END_TEST
 
+/* What a DROPPED report sees when it calls back into the emitter that is being closed. */
+typedef struct inside {
+    orgcast_emitter_t *emitter;
+    int reports;
+    orgcast_err_t flush, emit;
+} inside_t;
+
+static void call_back_when_dropped(void *context, const orgcast_delivery_t *delivery)
+{
+    inside_t *inside = context;
+    orgcast_emitter_stats_t stats = {0};
+
+    ck_assert_int_eq(delivery->status, ORGCAST_DELIVERY_DROPPED);
+    inside->reports++;
+    inside->flush = orgcast_emitter_flush(inside->emitter, -1);
+    inside->emit = orgcast_emit_invoice_paid(inside->emitter, &invoice, NULL);
+    ck_assert_int_eq(orgcast_emitter_stats(inside->emitter, &stats), ORGCAST_OK);
+    orgcast_emitter_close(inside->emitter);
+}
+
+START_TEST(a_dropped_report_may_call_the_emitter)
+{
+    inside_t inside = {0};
+    orgcast_emitter_options_t options = {
+        .port = 1, .on_delivery = call_back_when_dropped, .context = &inside};
+
+    inside.emitter = open_emitter(&options);
+    for (int i = 0; i < 2; i++)
+        ck_assert_int_eq(orgcast_emit_invoice_paid(inside.emitter, &invoice, NULL), ORGCAST_OK);
+    orgcast_emitter_close(inside.emitter);
+    ck_assert_int_eq(inside.reports, 2);
+    ck_assert_int_eq(inside.flush, ORGCAST_E_INVALID);
+    ck_assert_int_eq(inside.emit, ORGCAST_E_CLOSED);
+}
+END_TEST
+
 typedef int getaddrinfo_fn(const char *restrict name, const char *restrict service,
                            const struct addrinfo *restrict hints,
                            struct addrinfo **restrict ret_list);
@@ -1073,6 +1109,7 @@ int main(void)
     tcase_add_test(tcase, threads_get_one_report_for_each_event);
     tcase_add_test(tcase, a_report_may_emit_but_not_wait);
     tcase_add_test(tcase, close_drops_what_waits);
+    tcase_add_test(tcase, a_dropped_report_may_call_the_emitter);
     tcase_add_test(tcase, finds_the_broker_on_either_address_family);
     tcase_add_test(tcase, a_token_file_is_read_again);
     tcase_add_test(tcase, renews_its_token_before_it_ends);
