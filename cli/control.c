@@ -220,6 +220,9 @@ static void on_disconnect(struct mosquitto *client, void *context, int code)
     if (code >= 0x80)
         end(control, cli_error(control->args, "the broker ended the connection: %s",
                                cli_broker_reason(code, why, sizeof why)));
+    else if (control->state == CONNECTING && cli_broker_not_mqtt5(code))
+        end(control, cli_error(control->args, "%s:%d: %s", control->broker.host,
+                               control->broker.port, CLI_BROKER_NOT_MQTT5));
     else
         end(control, cli_error(control->args, "the connection to %s:%d is lost%s%s",
                                control->broker.host, control->broker.port,

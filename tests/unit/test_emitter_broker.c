@@ -586,11 +586,20 @@ static const struct {
      "disconnected by the broker: session taken over (0x8e)"},
     {{PEER_BYTES("\x20\x03\x00\x97\x00"), PEER_CLOSE}, "refused: quota exceeded (0x97)"},
     {{PEER_BYTES("\x20\x03\x00\x86\x00"), PEER_CLOSE}, "refused: bad user name or password (0x86)"},
-    {{PEER_BYTES("\x20\x02\x00\x01"), PEER_CLOSE}, "refused: unsupported protocol version (0x84)"},
+    /* CONNACKs of MQTT 3. libmosquitto 2.0.11 understands the first one, 2.1 none. */
+    {{PEER_BYTES("\x20\x02\x00\x01"), PEER_CLOSE}, "MQTT 5"},
+    {{PEER_BYTES("\x20\x03\x00\x84\x00"), PEER_CLOSE},
+     "refused: the broker does not accept MQTT 5 (0x84)"},
+    {{PEER_BYTES("\x20\x02\x00\x05"), PEER_CLOSE},
+     "cannot connect: the answer is not MQTT 5; is this a broker for MQTT 3 only?"},
+    {{PEER_BYTES("\x20\x02\x00\x00"), PEER_CLOSE},
+     "cannot connect: the answer is not MQTT 5; is this a broker for MQTT 3 only?"},
     {{PEER_BYTES("\x20\x05\x00\x00\x02\x24\x00"), PEER_CLOSE},
      "refused: the broker takes QoS 0 only"},
-    {{PEER_BYTES("HTTP/1.1 400 Bad Request\r\n\r\n"), PEER_CLOSE}, "connection lost: "},
-    {{PEER_BYTES(""), PEER_CLOSE}, "connection lost: "},
+    {{PEER_BYTES("HTTP/1.1 400 Bad Request\r\n\r\n"), PEER_CLOSE},
+     "cannot connect: the peer closed the connection without an MQTT 5 answer"},
+    {{PEER_BYTES(""), PEER_CLOSE},
+     "cannot connect: the peer closed the connection without an MQTT 5 answer"},
 };
 
 /* It comes back after each of them, and delivers. */
