@@ -54,7 +54,7 @@ WRONG = {
     "no type": (("emit",), "an event type or --stdin is missing"),
     "type and stdin": (("emit", "invoice.paid", "--stdin"), "exclude each other"),
     "unknown type": (("emit", "invoice.payed"), "no such event type: 'invoice.payed'"),
-    "field and stdin": (("emit", "--stdin", "--amount", "1"), "--amount belongs into the lines"),
+    "field and stdin": (("emit", "--stdin", "--amount", "1"), "put --amount in the lines of --stdin"),
     "keep going": (("emit", *PAID_FLAGS, "--keep-going"), "--keep-going goes with --stdin"),
     "token on the events' stdin": (("emit", "--stdin", "--token-file", "-"), "both the token and"),
     "two token sources": (("emit", *PAID_FLAGS, "--token-file", "a", "--signing-key-file", "b"),
