@@ -76,7 +76,8 @@ static void print_no_plugin(void)
 
 int cli_control_bad_answer(const cli_args_t *args, const char *command)
 {
-    return cli_error(args, "the broker's answer to %s has not the form that is expected", command);
+    return cli_error(args, "unexpected answer to %s; is the plugin older than this command?",
+                     command);
 }
 
 /* A text of the answer, fit for a terminal. */

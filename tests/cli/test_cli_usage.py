@@ -1,12 +1,19 @@
 # SPDX-License-Identifier: MIT
 """Help, version, and what a wrong command line gets: exit 2, what is wrong, and where to read on."""
 
+import re
 import subprocess
 
 import pytest
+from broker import REPOSITORY
 from command import ORGCAST, PAID_FLAGS
 
-SUBCOMMANDS = ("emit", "listen", "token sign", "token inspect")
+SUBCOMMANDS = [re.sub("^(token|conf|admin)_", r"\1 ", name) for name in
+               re.findall(r" X\((\w+)\)", (REPOSITORY / "cli" / "commands.h").read_text(encoding="utf-8"))]
+
+
+def test_there_are_subcommands():
+    assert {"emit", "token sign", "admin stats"} <= set(SUBCOMMANDS) and len(SUBCOMMANDS) >= 13
 
 
 def test_help_lists_every_subcommand(orgcast):
