@@ -161,7 +161,7 @@ static void take_data(listen_run_t *run, cli_merge_want_t want, const json_t *da
 
     if (!cli_place_get(data, &answer.place) ||
         (want == CLI_WANT_REPLAY && !read_replay(data, &answer))) {
-        do_without(run, "its answer has not the form that is expected");
+        do_without(run, "its answer is not what this command expects; is the plugin older?");
         return;
     }
     run->answered = true;

@@ -176,7 +176,7 @@ static void wait_for_sets(oc_keyring_t *ring, int64_t timeout_s)
     } while (!oc_keyring_complete(ring) && time(NULL) < until && nanosleep(&pause, NULL) == 0);
 }
 
-static void print_problem(void *context, const cli_place_t *place, const char *message)
+static void print_problem(void *context, const cli_conf_place_t *place, const char *message)
 {
     (void)context;
     fprintf(stderr, "%s:%u: %s\n", place->file, place->line, message);

@@ -49,7 +49,7 @@ static bool is_one_of(const char *word, const char *const *words)
     return false;
 }
 
-static oc_err_t add_plugin(reader_t *reader, const char *path, const cli_place_t *place,
+static oc_err_t add_plugin(reader_t *reader, const char *path, const cli_conf_place_t *place,
                            oc_diag_t *diag)
 {
     static const char name[] = PLUGIN_FILE;
@@ -70,14 +70,14 @@ static oc_err_t add_plugin(reader_t *reader, const char *path, const cli_place_t
         return nomem(diag);
     reader->conf->plugins[reader->conf->plugin_count++] = plugin;
     plugin->path = strdup(path);
-    plugin->place = (cli_place_t){strdup(place->file), place->line};
+    plugin->place = (cli_conf_place_t){strdup(place->file), place->line};
     plugin->behind_dynamic_security = reader->dynamic_security;
     reader->current = plugin;
     return plugin->path && plugin->place.file ? OC_OK : nomem(diag);
 }
 
 static oc_err_t add_option(reader_t *reader, const char *name, const char *value,
-                           const cli_place_t *place, oc_diag_t *diag)
+                           const cli_conf_place_t *place, oc_diag_t *diag)
 {
     cli_conf_plugin_t *plugin = reader->current;
     size_t at;
@@ -93,7 +93,7 @@ static oc_err_t add_option(reader_t *reader, const char *name, const char *value
                        CLI_CONF_OPTIONS_MAX);
     at = plugin->option_count++;
     plugin->options[at] = (oc_option_t){strdup(name), strdup(value)};
-    plugin->places[at] = (cli_place_t){strdup(place->file), place->line};
+    plugin->places[at] = (cli_conf_place_t){strdup(place->file), place->line};
     return plugin->options[at].name && plugin->options[at].value && plugin->places[at].file
                ? OC_OK
                : nomem(diag);
@@ -136,7 +136,7 @@ static oc_err_t read_included(reader_t *reader, const char *directory, const cha
     return err;
 }
 
-static oc_err_t read_directory(reader_t *reader, const char *path, const cli_place_t *place,
+static oc_err_t read_directory(reader_t *reader, const char *path, const cli_conf_place_t *place,
                                oc_diag_t *diag)
 {
     struct dirent **entries = NULL;
@@ -161,7 +161,7 @@ static oc_err_t read_directory(reader_t *reader, const char *path, const cli_pla
     return err;
 }
 
-static oc_err_t count_listener(reader_t *reader, const cli_place_t *place, oc_diag_t *diag)
+static oc_err_t count_listener(reader_t *reader, const cli_conf_place_t *place, oc_diag_t *diag)
 {
     cli_conf_t *conf = reader->conf;
 
@@ -170,7 +170,7 @@ static oc_err_t count_listener(reader_t *reader, const cli_place_t *place, oc_di
     if (reader->per_listener)
         reader->dynamic_security = false;
     free(conf->last_listener.file);
-    conf->last_listener = (cli_place_t){strdup(place->file), place->line};
+    conf->last_listener = (cli_conf_place_t){strdup(place->file), place->line};
     return conf->last_listener.file ? OC_OK : nomem(diag);
 }
 
@@ -182,7 +182,8 @@ static oc_err_t take_user(reader_t *reader, const char *name, oc_diag_t *diag)
 }
 
 /* `port` makes the default listener, which other lines may have made before. */
-static oc_err_t count_default_listener(reader_t *reader, const cli_place_t *place, oc_diag_t *diag)
+static oc_err_t count_default_listener(reader_t *reader, const cli_conf_place_t *place,
+                                       oc_diag_t *diag)
 {
     if (reader->default_listener)
         return OC_OK;
@@ -202,6 +203,25 @@ static void count_protocol(reader_t *reader, const char *protocol)
     reader->websockets = websockets;
 }
 
+static oc_err_t take_tls_file(reader_t *reader, const char *option, const char *path,
+                              const cli_conf_place_t *place, oc_diag_t *diag)
+{
+    cli_conf_t *conf = reader->conf;
+    cli_conf_tls_file_t *file;
+
+    if (conf->tls_file_count == CLI_CONF_TLS_FILES_MAX)
+        return oc_fail(diag, OC_E_IO, "%s names more than %d TLS files", place->file,
+                       CLI_CONF_TLS_FILES_MAX);
+    file = &conf->tls_files[conf->tls_file_count++];
+    *file = (cli_conf_tls_file_t){option, strdup(path), {strdup(place->file), place->line}};
+    return file->path && file->place.file ? OC_OK : nomem(diag);
+}
+
+static bool is_true(const char *value)
+{
+    return strcmp(value, "true") == 0 || strcmp(value, "1") == 0;
+}
+
 /* The name of the option that a line's first word sets; NULL when it sets none. */
 static const char *option_name(const char *word)
 {
@@ -215,9 +235,10 @@ static const char *option_name(const char *word)
 }
 
 static oc_err_t take_line(reader_t *reader, const char *word, const char *value,
-                          const cli_place_t *place, oc_diag_t *diag)
+                          const cli_conf_place_t *place, oc_diag_t *diag)
 {
     static const char *const plugin_words[] = {"plugin", "auth_plugin", "global_plugin", NULL};
+    static const char *const tls_words[] = {"certfile", "keyfile", "cafile"};
     const char *option = option_name(word);
 
     if (is_one_of(word, plugin_words))
@@ -237,17 +258,24 @@ static oc_err_t take_line(reader_t *reader, const char *word, const char *value,
     if (strcmp(word, "user") == 0)
         return take_user(reader, value, diag);
     if (strcmp(word, "per_listener_settings") == 0)
-        reader->per_listener = strcmp(value, "true") == 0 || strcmp(value, "1") == 0;
+        reader->per_listener = is_true(value);
+    else if (strcmp(word, "set_tcp_nodelay") == 0)
+        reader->conf->tcp_nodelay = is_true(value);
     else if (strcmp(word, "protocol") == 0)
         count_protocol(reader, value);
     else if (strcmp(word, "include_dir") == 0 && !reader->in_include)
         return read_directory(reader, value, place, diag);
+    for (size_t i = 0; i < sizeof tls_words / sizeof tls_words[0]; i++) {
+        if (strcmp(word, tls_words[i]) == 0)
+            return take_tls_file(reader, tls_words[i], value, place, diag);
+    }
     return OC_OK;
 }
 
 /* As Mosquitto does: a comment begins with '#' at the line's start, the word ends at a space, and white
  * space behind the value belongs to it (behind a plugin's path, from 2.1 on). */
-static oc_err_t split_line(reader_t *reader, char *line, const cli_place_t *place, oc_diag_t *diag)
+static oc_err_t split_line(reader_t *reader, char *line, const cli_conf_place_t *place,
+                           oc_diag_t *diag)
 {
     char *value;
     size_t len = strlen(line);
@@ -268,7 +296,7 @@ static oc_err_t read_file(reader_t *reader, const char *path, oc_diag_t *diag)
 {
     OC_CLEANUP(oc_freep) unsigned char *bytes = NULL;
     OC_CLEANUP(oc_freep) char *file = strdup(path);
-    cli_place_t place = {file, 0};
+    cli_conf_place_t place = {file, 0};
     size_t len = 0;
     char *line;
     char *rest;
@@ -322,6 +350,10 @@ void cli_conf_done(cli_conf_t *conf)
         free(plugin->path);
         free(plugin->place.file);
         free(plugin);
+    }
+    for (size_t i = 0; i < conf->tls_file_count; i++) {
+        free(conf->tls_files[i].path);
+        free(conf->tls_files[i].place.file);
     }
     free(conf->last_listener.file);
     free(conf->user);

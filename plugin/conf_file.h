@@ -13,32 +13,44 @@
 
 #define CLI_CONF_OPTIONS_MAX 256
 #define CLI_CONF_PLUGINS_MAX 16
+#define CLI_CONF_TLS_FILES_MAX 64
 
-typedef struct cli_place {
+typedef struct cli_conf_place {
     char *file;
     unsigned line; /* from 1 */
-} cli_place_t;
+} cli_conf_place_t;
 
 /* One `plugin …/mosquitto_orgcast.so`. */
 typedef struct cli_conf_plugin {
     char *path;
-    cli_place_t place;
+    cli_conf_place_t place;
     oc_option_t options[CLI_CONF_OPTIONS_MAX]; /* strings owned here */
-    cli_place_t places[CLI_CONF_OPTIONS_MAX];
+    cli_conf_place_t places[CLI_CONF_OPTIONS_MAX];
     size_t option_count;
     bool behind_dynamic_security; /* whose line comes before this one's */
 } cli_conf_plugin_t;
 
+/* A file of a listener's TLS. */
+typedef struct cli_conf_tls_file {
+    const char *option; /* certfile, keyfile or cafile */
+    char *path;
+    cli_conf_place_t place;
+} cli_conf_tls_file_t;
+
 /* Told of each thing that Mosquitto itself would stop at, as far as it is looked at here. */
-typedef void (*cli_conf_problem_t)(void *context, const cli_place_t *place, const char *message);
+typedef void (*cli_conf_problem_t)(void *context, const cli_conf_place_t *place,
+                                   const char *message);
 
 typedef struct cli_conf {
     cli_conf_plugin_t *plugins[CLI_CONF_PLUGINS_MAX];
     size_t plugin_count;
     size_t listeners;
     size_t websockets_listeners;
-    cli_place_t last_listener;
+    cli_conf_place_t last_listener;
     char *user; /* whom Mosquitto becomes when root starts it; NULL: not said */
+    bool tcp_nodelay;
+    cli_conf_tls_file_t tls_files[CLI_CONF_TLS_FILES_MAX];
+    size_t tls_file_count;
 } cli_conf_t;
 
 /* Read a configuration file. OC_E_IO with the cause in diag when a file cannot be read; what was read

@@ -134,7 +134,7 @@ void oc_config_done(oc_config_t *config)
 void oc_options_print(FILE *out)
 {
     fputs(
-        "<!-- Written by print_options from the table in plugin/options.c. -->\n"
+        "<!-- Written by print_options from the table in plugin/option_table.c. -->\n"
         "# Plugin options\n\n"
         "Each is a line `plugin_opt_NAME VALUE` in mosquitto.conf, after the line `plugin "
         "PATH/mosquitto_orgcast.so`.\n"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""INTERFACE §4 as a table: which tokens open a connection, and under which reason the others fail.
+"""Which tokens open a connection, and under which reason the others fail.
 
 Each case runs over MQTT 3.1, 3.1.1 and 5. Beside the code in the CONNACK it looks at the broker's log:
 one line with the client id and the reason code, and nothing of the token.
