@@ -37,12 +37,14 @@ JAVA = ["java", "-XX:TieredStopAtLevel=1", "-Xmx128m", "-cp", "target/classes:ta
 
 @dataclass
 class Library:
-    """name is the folder's; tools are the commands that build and run the driver."""
+    """name is the folder's; tools are the commands that build and run the driver; gives_reason: the library passes the
+    reason code of a DISCONNECT on to its caller."""
     name: str
     title: str
     tools: tuple
     build: list
     command: list
+    gives_reason: bool = True
 
 
 LIBRARIES = [
@@ -57,7 +59,7 @@ LIBRARIES = [
     Library("autopaho", "autopaho (paho.golang 0.23)", ("go",), ["go", "build", "-o", "driver", "."], ["./driver"]),
     Library("hivemq", "HiveMQ 1.3.5", ("java", "javac", "mvn"), MAVEN, JAVA),
     Library("rumqttc", "rumqttc 0.25.1, v5", ("cargo",), ["cargo", "build", "-q", "--release"],
-            ["target/release/rumqttc-driver"]),
+            ["target/release/rumqttc-driver"], gives_reason=False),
 ]
 
 

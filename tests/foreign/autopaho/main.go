@@ -35,7 +35,7 @@ func text(err error) string {
 	if err == nil {
 		return "nil error"
 	}
-	return "error " + err.Error()
+	return err.Error()
 }
 
 func onConnectError(err error) {

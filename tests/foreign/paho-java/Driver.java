@@ -107,7 +107,7 @@ public final class Driver implements MqttCallback {
 
     @Override
     public void disconnected(MqttDisconnectResponse response) {
-        say("disconnected", code(response.getReturnCode()), response);
+        say("disconnected", code(response.getReturnCode()), "MqttDisconnectResponse");
     }
 
     @Override

@@ -7,7 +7,10 @@ use rumqttc::v5::{Client, Connection, ConnectionError, Event, MqttOptions, State
 use std::io::{stdin, BufRead};
 
 fn say(fields: &[&str]) {
-    let words: Vec<String> = fields.iter().map(|field| field.replace(['\t', '\r', '\n'], " ")).collect();
+    let words: Vec<String> = fields
+        .iter()
+        .map(|field| field.replace(['\t', '\r', '\n'], " "))
+        .collect();
     println!("{}", words.join("\t"));
 }
 
@@ -93,7 +96,9 @@ fn main() {
         let words: Vec<&str> = line.split('\t').collect();
         match (words[0], &client) {
             ("connect", _) => client = Some(open(&words[1..])),
-            ("subscribe", Some(client)) => client.subscribe(words[1], QoS::AtLeastOnce).expect("queued"),
+            ("subscribe", Some(client)) => client
+                .subscribe(words[1], QoS::AtLeastOnce)
+                .expect("queued"),
             ("publish", Some(client)) => client
                 .publish(words[1], QoS::AtLeastOnce, false, words[2].to_owned())
                 .expect("queued"),
