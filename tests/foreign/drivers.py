@@ -100,8 +100,9 @@ class Driver:
 
     def __init__(self, library, place, log):
         self.log = log
-        self.process = subprocess.Popen(library.command, cwd=place, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=log.open("ab"), text=True)
+        with log.open("ab") as errors:
+            self.process = subprocess.Popen(library.command, cwd=place, stdin=subprocess.PIPE,
+                                            stdout=subprocess.PIPE, stderr=errors, text=True)
         self.seen = []
         self.condition = threading.Condition()
         self.reader = threading.Thread(target=self._read, daemon=True)
