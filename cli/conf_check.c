@@ -34,8 +34,8 @@ static const char notes[] =
 
 typedef struct report {
     bool json;
-    const char *path;                /* of the configuration */
-    const cli_conf_plugin_t *plugin; /* the one that is being looked at; NULL: none */
+    const char *path;               /* of the configuration */
+    const oc_conf_plugin_t *plugin; /* the one that is being looked at; NULL: none */
     size_t problems;
 } report_t;
 
@@ -50,7 +50,7 @@ static void print_json(const char *severity, const char *file, unsigned line, co
     json_decref(object);
 }
 
-static void print_problem(void *context, const cli_conf_place_t *place, const char *message)
+static void print_problem(void *context, const oc_conf_place_t *place, const char *message)
 {
     report_t *report = context;
     char file[PATH_MAX];
@@ -71,9 +71,9 @@ static void print_problem(void *context, const cli_conf_place_t *place, const ch
 /* The place of the option that a message of oc_config_* is about ("plugin_opt_NAME: cause"): its last
  * line, since that is the one too many when it is given twice. A file's name in the message tells which
  * of several. */
-static const cli_conf_place_t *place_of(const cli_conf_plugin_t *plugin, const char *message)
+static const oc_conf_place_t *place_of(const oc_conf_plugin_t *plugin, const char *message)
 {
-    const cli_conf_place_t *found = &plugin->place;
+    const oc_conf_place_t *found = &plugin->place;
 
     for (size_t i = 0; i < plugin->option_count; i++) {
         const oc_option_t *option = &plugin->options[i];
@@ -95,8 +95,8 @@ static const cli_conf_place_t *place_of(const cli_conf_plugin_t *plugin, const c
 static void print_warning(void *context, const char *message)
 {
     const report_t *report = context;
-    cli_conf_place_t whole = {(char *)report->path, 0};
-    const cli_conf_place_t *place = report->plugin ? place_of(report->plugin, message) : &whole;
+    oc_conf_place_t whole = {(char *)report->path, 0};
+    const oc_conf_place_t *place = report->plugin ? place_of(report->plugin, message) : &whole;
     char file[PATH_MAX];
     char text[1024];
 
@@ -109,8 +109,8 @@ static void print_warning(void *context, const char *message)
 }
 
 /* Keep the options that are good by themselves, report the others. Returns how many are kept. */
-static size_t check_each(const cli_conf_plugin_t *plugin, report_t *report,
-                         oc_option_t good[static CLI_CONF_OPTIONS_MAX])
+static size_t check_each(const oc_conf_plugin_t *plugin, report_t *report,
+                         oc_option_t good[static OC_CONF_OPTIONS_MAX])
 {
     size_t count = 0;
 
@@ -126,7 +126,7 @@ static size_t check_each(const cli_conf_plugin_t *plugin, report_t *report,
 }
 
 /* Read the key file that an option names, by itself. Keys that are skipped are warnings. */
-static void check_file(const cli_conf_plugin_t *plugin, size_t at, report_t *report)
+static void check_file(const oc_conf_plugin_t *plugin, size_t at, report_t *report)
 {
     oc_config_t config;
     oc_keyset_t keys = {0};
@@ -166,7 +166,7 @@ static bool writable(const char *path)
 }
 
 /* A file that the broker writes. Without some of them it does not start. */
-static void check_written_file(const cli_conf_plugin_t *plugin, size_t at, report_t *report)
+static void check_written_file(const oc_conf_plugin_t *plugin, size_t at, report_t *report)
 {
     static const struct {
         const char *name;
@@ -214,9 +214,9 @@ static void check_metrics_port(const oc_option_t *option, report_t *report)
     (void)close(sock);
 }
 
-static void check_plugin(const cli_conf_plugin_t *plugin, report_t *report)
+static void check_plugin(const oc_conf_plugin_t *plugin, report_t *report)
 {
-    oc_option_t good[CLI_CONF_OPTIONS_MAX];
+    oc_option_t good[OC_CONF_OPTIONS_MAX];
     size_t count = check_each(plugin, report, good);
     oc_config_t config;
     oc_keyset_t keys = {0};
@@ -253,7 +253,7 @@ static void check_plugin(const cli_conf_plugin_t *plugin, report_t *report)
 }
 
 /* Mosquitto that root starts becomes another user before it opens these files. So does this process. */
-static void become_broker(const cli_conf_t *conf, report_t *report)
+static void become_broker(const oc_conf_t *conf, report_t *report)
 {
     const char *name = conf->user && *conf->user ? conf->user : "mosquitto";
     const struct passwd *user;
@@ -272,10 +272,10 @@ static void become_broker(const cli_conf_t *conf, report_t *report)
     print_warning(report, message);
 }
 
-static void check_tls_files(const cli_conf_t *conf, report_t *report)
+static void check_tls_files(const oc_conf_t *conf, report_t *report)
 {
     for (size_t i = 0; i < conf->tls_file_count; i++) {
-        const cli_conf_tls_file_t *file = &conf->tls_files[i];
+        const oc_conf_tls_file_t *file = &conf->tls_files[i];
         char message[512];
 
         if (access(file->path, R_OK) == 0)
@@ -286,7 +286,7 @@ static void check_tls_files(const cli_conf_t *conf, report_t *report)
     }
 }
 
-static void check_listeners(const cli_conf_t *conf, report_t *report)
+static void check_listeners(const oc_conf_t *conf, report_t *report)
 {
     if (conf->listeners > 0 && conf->listeners == conf->websockets_listeners)
         print_warning(report,
@@ -298,9 +298,9 @@ static void check_listeners(const cli_conf_t *conf, report_t *report)
                       "'set_tcp_nodelay true'");
 }
 
-static void check_conf(const cli_conf_t *conf, report_t *report)
+static void check_conf(const oc_conf_t *conf, report_t *report)
 {
-    const cli_conf_place_t whole = {(char *)report->path, 0};
+    const oc_conf_place_t whole = {(char *)report->path, 0};
 
     become_broker(conf, report);
     for (size_t i = 0; i < conf->plugin_count; i++) {
@@ -317,17 +317,17 @@ static void check_conf(const cli_conf_t *conf, report_t *report)
 static int run(const cli_args_t *args)
 {
     report_t report = {.json = cli_args_has(args, CLI_OPT_JSON), .path = args->operand};
-    cli_conf_t conf = {0};
+    oc_conf_t conf = {0};
     oc_diag_t diag = {0};
     int code = CLI_DONE;
 
     if (!args->operand)
         return cli_usage_error(args, "FILE is needed: a mosquitto.conf");
-    if (cli_conf_read(args->operand, print_problem, &report, &conf, &diag) != OC_OK)
+    if (oc_conf_read(args->operand, print_problem, &report, &conf, &diag) != OC_OK)
         code = cli_error(args, "%s", diag.message);
     else
         check_conf(&conf, &report);
-    cli_conf_done(&conf);
+    oc_conf_done(&conf);
     return code == CLI_DONE && report.problems > 0 ? CLI_FAILED : code;
 }
 

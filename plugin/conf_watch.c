@@ -11,11 +11,11 @@
 
 struct oc_conf_watch {
     char *path;
-    cli_conf_t conf;
+    oc_conf_t conf;
 };
 
 /* Mosquitto reports problems of the file itself. */
-static void ignore(void *context, const cli_place_t *place, const char *message)
+static void ignore(void *context, const oc_conf_place_t *place, const char *message)
 {
     (void)context;
     (void)place;
@@ -47,7 +47,7 @@ oc_conf_watch_t *oc_conf_watch_new(const char *path)
     if (!watch)
         return NULL;
     watch->path = strdup(path);
-    if (!watch->path || cli_conf_read(path, ignore, NULL, &watch->conf, NULL) != OC_OK) {
+    if (!watch->path || oc_conf_read(path, ignore, NULL, &watch->conf, NULL) != OC_OK) {
         oc_conf_watch_free(watch);
         return NULL;
     }
@@ -58,13 +58,13 @@ void oc_conf_watch_free(oc_conf_watch_t *watch)
 {
     if (!watch)
         return;
-    cli_conf_done(&watch->conf);
+    oc_conf_done(&watch->conf);
     free(watch->path);
     free(watch);
 }
 
 /* The value of the option's `nth` line, from 0; NULL: it has fewer. */
-static const char *value_of(const cli_conf_plugin_t *plugin, const char *name, size_t nth)
+static const char *value_of(const oc_conf_plugin_t *plugin, const char *name, size_t nth)
 {
     for (size_t i = 0; i < plugin->option_count; i++) {
         if (strcmp(plugin->options[i].name, name) == 0 && nth-- == 0)
@@ -73,8 +73,7 @@ static const char *value_of(const cli_conf_plugin_t *plugin, const char *name, s
     return NULL;
 }
 
-static bool same_values(const cli_conf_plugin_t *old, const cli_conf_plugin_t *new,
-                        const char *name)
+static bool same_values(const oc_conf_plugin_t *old, const oc_conf_plugin_t *new, const char *name)
 {
     for (size_t nth = 0;; nth++) {
         const char *before = value_of(old, name, nth);
@@ -115,7 +114,7 @@ static void add_name(char *names, size_t cap, const char *option)
 }
 
 /* Options of one that differ in the other. An option that both have is named by the first call only. */
-static void compare(const cli_conf_plugin_t *one, const cli_conf_plugin_t *other, bool common,
+static void compare(const oc_conf_plugin_t *one, const oc_conf_plugin_t *other, bool common,
                     char *names, size_t cap)
 {
     for (size_t i = 0; i < one->option_count; i++) {
@@ -131,8 +130,8 @@ static void compare(const cli_conf_plugin_t *one, const cli_conf_plugin_t *other
 oc_err_t oc_conf_watch_compare(const oc_conf_watch_t *watch, char *ret_names, size_t cap,
                                oc_diag_t *diag)
 {
-    cli_conf_t now;
-    oc_err_t err = cli_conf_read(watch->path, ignore, NULL, &now, diag);
+    oc_conf_t now;
+    oc_err_t err = oc_conf_read(watch->path, ignore, NULL, &now, diag);
 
     if (!err && now.plugin_count != watch->conf.plugin_count)
         err = oc_fail(diag, OC_E_IO, "'%.150s' loads the plugin %zu times, and did so %zu times",
@@ -143,6 +142,6 @@ oc_err_t oc_conf_watch_compare(const oc_conf_watch_t *watch, char *ret_names, si
         compare(watch->conf.plugins[i], now.plugins[i], true, ret_names, cap);
         compare(now.plugins[i], watch->conf.plugins[i], false, ret_names, cap);
     }
-    cli_conf_done(&now);
+    oc_conf_done(&now);
     return err;
 }
