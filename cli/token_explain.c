@@ -136,7 +136,8 @@ static oc_err_t explain_token(report_t *report, const cli_args_t *args, const oc
 
     if (err)
         return refuse(report, "header", err, diag.message);
-    step(report, true, "header", "alg %s, %s%s", oc_alg_name(jws.alg), jws.kid ? "kid " : "no kid",
+    step(report, true, "header", "alg %s, %s%s",
+         json_string_value(json_object_get(jws.header_json, "alg")), jws.kid ? "kid " : "no kid",
          jws.kid ? oc_utf8_quote(jws.kid, text, sizeof text) : "");
     err = oc_keyset_select(oc_keyring_keys(ring), jws.alg, jws.kid, &key, &diag);
     if (err)

@@ -70,6 +70,8 @@ def good_ones():
         case(f"good: {alg}", token(alg), "ok", "ok", keys=[key_for(alg)])
     for alg in ("PS256", "PS384", "PS512", "EdDSA"):
         case(f"good: {alg}", token(alg), "ok", "refused", NO_ALG, keys=[key_for(alg)])
+    case("good: Ed25519, RFC 9864's name of EdDSA", token(header={"alg": "Ed25519", "kid": "ed25519"}, sign="EdDSA"),
+         "ok", "refused", NO_ALG, keys=["ed25519"])
     case("good: no kid", token(header={"alg": "RS256"}), "ok", "ok")
     case("good: members in the header that nobody needs",
          token(header={"alg": "RS256", "cty": "x", "x5t": "x", "jku": "https://globex.example/keys"}), "ok", "ok")
