@@ -205,7 +205,8 @@ const oc_option_row_t oc_option_rows[] = {
         .name = "admin_scope",
         .default_value = "orgcast:admin",
         .meaning =
-            "Scope for `$SYS/broker/orgcast/#` and the administrative [commands](control.md).",
+            "Scope for `$SYS/broker/orgcast/#` and the administrative [commands](control.md). "
+            "A token with this scope needs no organization.",
         .set = oc_option_set_scope,
         .offset = FIELD(admin_scope),
     },

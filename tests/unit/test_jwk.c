@@ -458,7 +458,7 @@ static const struct {
     {"a member of a key twice", "{\"keys\":[{\"kty\":\"oct\",\"kty\":\"oct\"}]}", "no JWK set"},
     {"no UTF-8", "{\"keys\":[" GOOD "],\"a\":\"\xff\"}", "no JWK set"},
     {"NUL in a text", "{\"keys\":[" GOOD "],\"a\":\"\\u0000\"}", "no JWK set"},
-    {"a huge number", "{\"keys\":[" GOOD "],\"a\":1e999}", "no JWK set"},
+    {"a huge number", "{\"keys\":[" GOOD "],\"a\":1e999}", "number that is too large"},
     {"too deep",
      "{\"keys\":[" GOOD
      "],\"a\":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]}",
