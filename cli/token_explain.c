@@ -253,6 +253,11 @@ static int run(const cli_args_t *args)
         code = cli_error(args, "%s", diag.message);
     else if (conf.plugin_count == 0)
         code = cli_error(args, "'%s' has no line that loads mosquitto_orgcast.so", path);
+    else if (conf.plugin_count > 1)
+        code = cli_error(args,
+                         "'%s' loads the plugin %zu times, so the answer depends on the listener: "
+                         "give a file with one of these lines",
+                         path, conf.plugin_count);
     else
         code = explain(args, conf.plugins[0], token, timeout_s);
     cli_conf_done(&conf);
