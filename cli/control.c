@@ -24,7 +24,7 @@
 #define STEP_MS 1000
 
 #define SUBJECT "orgcast-admin"
-#define SCOPE "orgcast:admin orgcast:any-org"
+#define SCOPE "orgcast:admin"
 
 typedef enum control_state {
     CONNECTING = 0, /* until the subscription is granted */

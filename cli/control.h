@@ -17,7 +17,7 @@
         CLI_BROKER_USES, CLI_SIGNING_USES,                                                         \
         {CLI_OPT_SUB, false, "claim sub (default orgcast-admin)"},                                 \
     {                                                                                              \
-        CLI_OPT_SCOPE, false, "claim scope (default \"orgcast:admin orgcast:any-org\")"            \
+        CLI_OPT_SCOPE, false, "claim scope (default orgcast:admin)"                                \
     }
 
 typedef struct cli_control cli_control_t;

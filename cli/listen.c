@@ -184,7 +184,7 @@ void listen_take_event(listen_run_t *run, const struct mosquitto_message *messag
     cli_place_t place;
 
     if (len > 0)
-        err = oc_json_load(message->payload, len, &event, NULL);
+        err = oc_json_load_any_number(message->payload, len, &event, NULL);
     if (err == OC_E_NOMEM) {
         listen_end(run, cli_error(run->args, "out of memory"));
         return;

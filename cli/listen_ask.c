@@ -199,7 +199,7 @@ void listen_ask_answer(listen_run_t *run, const struct mosquitto_message *messag
     if (want == CLI_WANT_NOTHING)
         return;
     if (message->payloadlen > 0)
-        err = oc_json_load(message->payload, (size_t)message->payloadlen, &answer, NULL);
+        err = oc_json_load_any_number(message->payload, (size_t)message->payloadlen, &answer, NULL);
     if (err == OC_E_NOMEM)
         listen_end(run, cli_error(run->args, "out of memory"));
     if (!err)

@@ -136,7 +136,8 @@ static oc_err_t explain_token(report_t *report, const cli_args_t *args, const oc
 
     if (err)
         return refuse(report, "header", err, diag.message);
-    step(report, true, "header", "alg %s, %s%s", oc_alg_name(jws.alg), jws.kid ? "kid " : "no kid",
+    step(report, true, "header", "alg %s, %s%s",
+         json_string_value(json_object_get(jws.header_json, "alg")), jws.kid ? "kid " : "no kid",
          jws.kid ? oc_utf8_quote(jws.kid, text, sizeof text) : "");
     err = oc_keyset_select(oc_keyring_keys(ring), jws.alg, jws.kid, &key, &diag);
     if (err)
@@ -252,6 +253,11 @@ static int run(const cli_args_t *args)
         code = cli_error(args, "%s", diag.message);
     else if (conf.plugin_count == 0)
         code = cli_error(args, "'%s' has no line that loads mosquitto_orgcast.so", path);
+    else if (conf.plugin_count > 1)
+        code = cli_error(args,
+                         "'%s' loads the plugin %zu times, so the answer depends on the listener: "
+                         "give a file with one of these lines",
+                         path, conf.plugin_count);
     else
         code = explain(args, conf.plugins[0], token, timeout_s);
     oc_conf_done(&conf);

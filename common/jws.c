@@ -85,7 +85,7 @@ static oc_err_t parse_segment(const char *what, const char *text, size_t text_le
     if (!oc_json_small((const char *)bytes, len, values_max))
         return oc_fail(diag, OC_E_TOKEN_MALFORMED, "the %s holds more than %zu values", what,
                        values_max);
-    err = oc_json_load((const char *)bytes, len, ret_object, &cause);
+    err = oc_json_load_any_number((const char *)bytes, len, ret_object, &cause);
     if (err == OC_E_NOMEM)
         return oc_fail(diag, OC_E_NOMEM, "out of memory");
     if (err)

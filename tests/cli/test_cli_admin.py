@@ -356,7 +356,7 @@ def test_stats_of_one_organization(admin, join):
 def test_signing_key(orgcast, plugin_broker, private_key):
     signing = ("--signing-key-file", private_key("hs"), *at(plugin_broker))
     told, = rows(orgcast("admin", "sessions", "--json", *signing))
-    assert told["subject"] == "orgcast-admin" and told["scopes"] == [ADMIN, "orgcast:any-org"]
+    assert told["subject"] == "orgcast-admin" and told["scopes"] == [ADMIN]
     assert 0 < told["expiresAt"] - time.time() <= 300
     told, = rows(orgcast("admin", "whoami", "--json", *signing, "--sub", "ops", "--scope",
                          "orgcast:any-org x"))

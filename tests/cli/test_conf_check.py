@@ -73,7 +73,11 @@ CASES = [
     Case("a secret that is short", conf("plugin_opt_jwt_secret_file {folder}/short"),
          (("main", 5, "holds 5 bytes; HS256 needs at least 32"),)),
     Case("a secret that is a public key", conf("plugin_opt_jwt_secret_file {folder}/p256.pem"),
-         (("main", 5, "holds PEM, not an HMAC secret"),)),
+         (("main", 5, "holds a key in PEM form, not an HMAC secret"),)),
+    Case("a secret that is a key set", conf("plugin_opt_jwt_secret_file {folder}/set.json"),
+         (("main", 5, "holds a key in JWK form, not an HMAC secret"),)),
+    Case("a secret of equal bytes", conf("plugin_opt_jwt_secret_file {folder}/equal"),
+         (("main", 5, "a secret of 1 different bytes, which can be guessed"),)),
     Case("a secret that is a folder", conf("plugin_opt_jwt_secret_file {folder}"),
          (("main", 5, "is a directory"),)),
     Case("the second of three public keys", conf(
@@ -194,6 +198,7 @@ def written(tmp_path, keys):
     (tmp_path / "conf.d").mkdir()
     (tmp_path / "secret").write_bytes(keys.get("hs"))
     (tmp_path / "short").write_text("short")
+    (tmp_path / "equal").write_text("0" * 32)
     (tmp_path / "dynsec.json").write_text("{}")
     for name in ("p256", "p384", "p256:2"):
         keys.write(tmp_path, name)

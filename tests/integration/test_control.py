@@ -299,6 +299,16 @@ def test_kick_oneself(broker, tokens, join):
     assert admin.wait_closed() == 0x98
 
 
+def test_an_admin_without_an_organization(broker, backend, tokens, join):
+    """The scope alone is enough for the commands and the status topics, and opens no events."""
+    admin = join(broker, name("admin"), tokens.member(None, sub="ops", scope=ADMIN), V5)
+    assert data(admin, "kick", subject="nobody-at-all") == {"kicked": 0}
+    assert admin.subscribe("$SYS/broker/orgcast/#")[0] < 0x80
+    for topic_filter in (ALL, "#", "org/+/invoices/#"):
+        assert admin.subscribe(topic_filter)[0] >= 0x80
+    assert receives(admin, backend) is False
+
+
 @pytest.mark.parametrize("members", [
     {}, {"clientId": 7}, {"clientId": ""}, {"clientId": "a", "subject": "b"},
     {"subject": "a", "organizationId": "b"}, {"organisationId": "acme"}], ids=str)

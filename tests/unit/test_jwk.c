@@ -260,6 +260,9 @@ static const struct {
     {"alg RS256", TEST_RSA, "{\"alg\":\"RS256\"}", NULL, AS_IS, FROM_URL, BIT(RS256), NULL},
     {"alg PS384", TEST_RSA, "{\"alg\":\"PS384\"}", NULL, AS_IS, FROM_URL, BIT(PS384), NULL},
     {"alg EdDSA", TEST_ED25519, "{\"alg\":\"EdDSA\"}", NULL, AS_IS, FROM_URL, BIT(EDDSA), NULL},
+    {"alg Ed25519", TEST_ED25519, "{\"alg\":\"Ed25519\"}", NULL, AS_IS, FROM_URL, BIT(EDDSA), NULL},
+    {"alg Ed25519 of another type", TEST_P256, "{\"alg\":\"Ed25519\"}", NULL, AS_IS, FROM_URL, 0,
+     "no algorithm"},
     {"alg of another curve", TEST_P256, "{\"alg\":\"ES384\"}", NULL, AS_IS, FROM_URL, 0,
      "no algorithm"},
     {"alg of another type", TEST_P256, "{\"alg\":\"RS256\"}", NULL, AS_IS, FROM_URL, 0,
@@ -456,7 +459,7 @@ static const struct {
     {"a member of a key twice", "{\"keys\":[{\"kty\":\"oct\",\"kty\":\"oct\"}]}", "no JWK set"},
     {"no UTF-8", "{\"keys\":[" GOOD "],\"a\":\"\xff\"}", "no JWK set"},
     {"NUL in a text", "{\"keys\":[" GOOD "],\"a\":\"\\u0000\"}", "no JWK set"},
-    {"a huge number", "{\"keys\":[" GOOD "],\"a\":1e999}", "no JWK set"},
+    {"a huge number", "{\"keys\":[" GOOD "],\"a\":1e999}", "number that is too large"},
     {"too deep",
      "{\"keys\":[" GOOD
      "],\"a\":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]}",
