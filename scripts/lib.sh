@@ -24,7 +24,7 @@ has() { command -v "$1" >/dev/null 2>&1; }
 BUILD_PACKAGES=(build-essential cmake ninja-build pkg-config libssl-dev libjansson-dev libcjson-dev
     libjwt-dev libcurl4-openssl-dev libmicrohttpd-dev libmosquitto-dev mosquitto-dev mosquitto)
 # shellcheck disable=SC2034
-TEST_PACKAGES=(check valgrind python3-pytest python3-paho-mqtt python3-jwt python3-cryptography python3-yaml)
+TEST_PACKAGES=(check valgrind python3-pytest python3-pytest-xdist python3-paho-mqtt python3-jwt python3-cryptography python3-yaml)
 # shellcheck disable=SC2034
 FUZZ_PACKAGES=(clang libclang-rt-dev)
 # shellcheck disable=SC2034

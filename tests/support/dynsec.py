@@ -15,11 +15,12 @@ PASSWORD = "dynamic "
 
 
 def plugin_path():
-    """The one of the broker under test: in its build folder, or where the distribution has it."""
-    built = Path(MOSQUITTO).resolve().parents[1] / "plugins/dynamic-security/mosquitto_dynamic_security.so"
-    found = [built] if built.exists() else sorted(Path("/usr/lib").glob("*/mosquitto_dynamic_security.so"))
-    assert found, "mosquitto_dynamic_security.so is not installed"
-    return found[0]
+    """The plugin that belongs to the broker under test, which is built, installed, or the distribution's."""
+    name, prefix = "mosquitto_dynamic_security.so", Path(MOSQUITTO).resolve().parents[1]
+    for pattern in (f"plugins/dynamic-security/{name}", f"lib/{name}", f"lib/*/{name}"):
+        for path in sorted(prefix.glob(pattern)):
+            return path
+    raise AssertionError(f"there is no {name} in {prefix}")
 
 
 def acl(kind, topic):
