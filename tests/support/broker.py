@@ -2,11 +2,12 @@
 """A real Mosquitto with the plugin, on free loopback ports, in a folder of its own.
 
 Environment: MOSQUITTO (default /usr/sbin/mosquitto), ORGCAST_BUILD (default build/dev of the repository),
-ORGCAST_VALGRIND=1 runs every broker under valgrind and fails on what it finds in the plugin. A plugin
-built with AddressSanitizer is noticed and its run-time library preloaded.
+ORGCAST_VALGRIND=1 runs every broker under valgrind and fails on what it finds in the plugin. When the plugin
+was built with AddressSanitizer or ThreadSanitizer, the broker gets that run-time library preloaded.
 """
 
 import base64
+import functools
 import hashlib
 import os
 import re
@@ -33,6 +34,12 @@ LISTENERS = {
     "wss": "protocol websockets\nsocket_domain ipv4\n{tls}",
 }
 
+# The broker itself leaks; valgrind tells its leaks from the plugin's.
+SANITIZER_OPTIONS = {
+    "ASAN_OPTIONS": "detect_leaks=0:abort_on_error=1",
+    "TSAN_OPTIONS": "halt_on_error=1:abort_on_error=1",
+}
+
 _version = []
 
 
@@ -56,6 +63,13 @@ def free_ports(count):
             sock.close()
 
 
+@functools.cache
+def sanitizer():
+    """The run-time library that the plugin was built with: libasan.so, libtsan.so, or None."""
+    plugin = PLUGIN.read_bytes() if PLUGIN.exists() else b""
+    return next((name for name in ("libasan.so", "libtsan.so") if name.encode() in plugin), None)
+
+
 def _command(folder, clock):
     command, env = [MOSQUITTO], dict(os.environ)
     if clock:
@@ -66,12 +80,10 @@ def _command(folder, clock):
     if VALGRIND:
         command = ["valgrind", "-q", "--leak-check=full", "--keep-debuginfo=yes",
                    "--num-callers=40", f"--log-file={folder}/valgrind.log", *command]
-    elif PLUGIN.exists() and b"libasan.so" in PLUGIN.read_bytes():
-        path = subprocess.run(["gcc", "-print-file-name=libasan.so"], capture_output=True, text=True,
+    elif sanitizer():
+        path = subprocess.run(["gcc", f"-print-file-name={sanitizer()}"], capture_output=True, text=True,
                               check=True).stdout.strip()
-        # The broker leaks by itself; what the plugin leaks is valgrind's to find.
-        env.update(LD_PRELOAD=f"{path} {env.get('LD_PRELOAD', '')}".strip(),
-                   ASAN_OPTIONS="detect_leaks=0:abort_on_error=1")
+        env.update(SANITIZER_OPTIONS, LD_PRELOAD=f"{path} {env.get('LD_PRELOAD', '')}".strip())
     return command, env
 
 
