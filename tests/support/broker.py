@@ -7,6 +7,7 @@ was built with AddressSanitizer or ThreadSanitizer, the broker gets that run-tim
 """
 
 import base64
+import contextlib
 import functools
 import hashlib
 import os
@@ -266,19 +267,26 @@ class Broker:
         """SIGHUP, and waits until the broker has done it."""
         at = self.mark()
         self.process.send_signal(signal.SIGHUP)
+        # The broker writes the line before it does the work.
         self.wait_log(r"Reloading config", at)
-        # The line is written before the work. One thread: once a new connection has been
-        # answered the work is done.
+        self.wait_turn()
+
+    def wait_turn(self):
+        """Waits until the broker has answered a new connection: its one thread has then done what came before."""
         with socket.create_connection((self.host, self.ports["tcp"]), timeout=TIMEOUT_S) as sock:
             sock.sendall(b"\x10\x00")
             sock.settimeout(TIMEOUT_S)
-            assert sock.recv(16) == b""
+            with contextlib.suppress(ConnectionResetError):
+                assert sock.recv(16) == b""
 
     def advance(self, seconds):
         """Sets the plugin's time of day forward, counted from the real one."""
         assert self.clock
         (self.folder / "clock.new").write_text(str(seconds))
         (self.folder / "clock.new").rename(self.folder / "clock")
+        # Mosquitto 2.0.21 takes a connection that is the first thing it sees after a jump for one that timed out.
+        if self.process is not None:
+            self.wait_turn()
 
     def __enter__(self):
         return self.start()
