@@ -58,7 +58,7 @@ apt_updated=no
 need_packages() {
     local package missing=()
     if ! has dpkg-query; then
-        warn "$(system_name) has no dpkg: these scripts install packages on Debian 12 and Ubuntu 24.04 only."
+        warn "$(system_name) has no dpkg: these scripts install packages on Debian 12 and 13 and Ubuntu 24.04 only."
         die "Install what these packages hold by hand and set ORGCAST_BUILD to a finished build: $*"
     fi
     for package in "$@"; do
