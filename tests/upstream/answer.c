@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: MIT */
-/* A plugin that leaves every question to the broker. What fails with it fails with any plugin. */
+/* A plugin that gives the same answer, ANSWER, to every question about EVENTS. CMakeLists.txt builds two of it. */
 #include <mosquitto.h>
 #include <mosquitto_broker.h>
 #include <mosquitto_plugin.h>
 
 #define EXPORT __attribute__((visibility("default")))
 
-static const int events[] = {MOSQ_EVT_BASIC_AUTH, MOSQ_EVT_EXT_AUTH_START, MOSQ_EVT_ACL_CHECK};
+static const int events[] = {EVENTS};
 
-#define EVENTS (sizeof events / sizeof *events)
+#define EVENT_COUNT (sizeof events / sizeof *events)
 
 static int on_event(int event, void *event_data, void *userdata)
 {
     (void)event;
     (void)event_data;
     (void)userdata;
-    return MOSQ_ERR_PLUGIN_DEFER;
+    return ANSWER;
 }
 
 EXPORT int mosquitto_plugin_version(int count, const int *versions)
@@ -32,7 +32,7 @@ EXPORT int mosquitto_plugin_init(mosquitto_plugin_id_t *id, void **ret_userdata,
     (void)options;
     (void)count;
     *ret_userdata = id;
-    for (size_t i = 0; i < EVENTS; i++) {
+    for (size_t i = 0; i < EVENT_COUNT; i++) {
         int rc = mosquitto_callback_register(id, events[i], on_event, NULL, NULL);
 
         if (rc != MOSQ_ERR_SUCCESS)
@@ -45,7 +45,7 @@ EXPORT int mosquitto_plugin_cleanup(void *id, struct mosquitto_opt *options, int
 {
     (void)options;
     (void)count;
-    for (size_t i = 0; i < EVENTS; i++)
+    for (size_t i = 0; i < EVENT_COUNT; i++)
         (void)mosquitto_callback_unregister(id, events[i], on_event, NULL);
     return MOSQ_ERR_SUCCESS;
 }
