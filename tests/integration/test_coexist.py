@@ -2,7 +2,7 @@
 """`non_jwt_clients defer` beside the broker's own password and ACL files, and `deny` without; bridges."""
 
 import pytest
-from broker import FOREIGN_PASSWORD
+from broker import FOREIGN_PASSWORD, mosquitto_version
 from control import RESPONSE, TOPIC
 from events import event, event_id, topic
 from mqtt import NOT_AUTHORIZED, V5, V31, VERSION_NAMES, VERSIONS, Client, Will
@@ -344,6 +344,8 @@ def test_foreign_events(qos, version, broker, foreign, tokens, join):
 def test_what_a_foreign_client_is_denied_keeps_nothing_back(per_listener, make_broker, secret_file, tokens, join):
     """The plugin expects to be shown what it leaves to the ACL file, which Mosquitto does not do with what that
     denies; with per_listener_settings Mosquitto 2.0 gives it no tick either to see that."""
+    if per_listener and (2, 0, 11) < mosquitto_version() < (2, 1):
+        pytest.skip("with per_listener_settings this Mosquitto delivers nothing that a session missed")
     broker = make_broker({"jwt_secret_file": secret_file, "non_jwt_clients": "defer"}, foreign=FOREIGN,
                          per_listener=per_listener)
     sleeper = join(broker, "acme/sleeper", tokens.member(), clean=False)

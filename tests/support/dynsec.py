@@ -15,12 +15,11 @@ PASSWORD = "dynamic "
 
 
 def own_plugin(name):
-    """One of Mosquitto's own plugins, of the broker under test: in its build or install folder, or where the distribution
-    has it. None: it is not there."""
-    top = Path(MOSQUITTO).resolve().parents[1]
-    file = f"mosquitto_{name.replace('-', '_')}.so"
-    places = [top / "plugins" / name / file, top / "lib" / file, *sorted(Path("/usr/lib").glob(f"*/{file}"))]
-    return next((place for place in places if place.exists()), None)
+    """One of Mosquitto's own plugins, of the broker under test: which is built, installed, or the distribution's. None: it
+    is not there."""
+    file, prefix = f"mosquitto_{name.replace('-', '_')}.so", Path(MOSQUITTO).resolve().parents[1]
+    patterns = (f"plugins/{name}/{file}", f"lib/{file}", f"lib/*/{file}")
+    return next((path for pattern in patterns for path in sorted(prefix.glob(pattern))), None)
 
 
 def plugin_path():

@@ -202,7 +202,7 @@ static const struct {
     {"a page", HTTP_ANSWER, 200, "", HTML, "no JWK set"},
     {"a set without keys", HTTP_ANSWER, 200, "", "{\"keys\":[]}", "no usable key"},
     {"half a set", HTTP_ANSWER, 200, "", "{\"keys\":[", "no JWK set"},
-    {"cut off", HTTP_CUT, 200, "", NULL, "transfer closed"},
+    {"cut off", HTTP_CUT, 200, "", NULL, " bytes "},
     {"reset", HTTP_RESET, 0, "", "", "reset"},
     {"no answer but the end", HTTP_RAW, 0, "", "", "Empty reply"},
     {"no HTTP", HTTP_RAW, 0, "", "220 smtp.acme.example\r\n", "HTTP/0.9"},
