@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf_file.h"
-
 #define COMMAND_LINE_MAX 8192
 
 struct oc_conf_watch {
@@ -28,30 +26,40 @@ bool oc_conf_watch_path(char *out, size_t cap)
     FILE *file = fopen("/proc/self/cmdline", "re");
     size_t len = file ? fread(arguments, 1, sizeof arguments - 1, file) : 0;
     bool next = false;
+    size_t count = 0;
 
     if (file)
         (void)fclose(file);
     arguments[len] = '\0';
     for (const char *at = arguments; at < arguments + len; at += strlen(at) + 1) {
-        if (next)
-            return snprintf(out, cap, "%s", at) < (int)cap;
-        next = strcmp(at, "-c") == 0 || strcmp(at, "--config-file") == 0;
+        if (next && (++count > 1 || snprintf(out, cap, "%s", at) >= (int)cap))
+            return false;
+        next = !next && (strcmp(at, "-c") == 0 || strcmp(at, "--config-file") == 0);
     }
-    return false;
+    return count == 1;
 }
 
-oc_conf_watch_t *oc_conf_watch_new(const char *path)
+oc_conf_watch_t *oc_conf_watch_new(const char *path, oc_diag_t *diag)
 {
     oc_conf_watch_t *watch = calloc(1, sizeof *watch);
 
-    if (!watch)
+    if (watch)
+        watch->path = strdup(path);
+    if (!watch || !watch->path) {
+        (void)oc_fail(diag, OC_E_NOMEM, "out of memory");
+        free(watch);
         return NULL;
-    watch->path = strdup(path);
-    if (!watch->path || oc_conf_read(path, ignore, NULL, &watch->conf, NULL) != OC_OK) {
+    }
+    if (oc_conf_read(path, ignore, NULL, &watch->conf, diag) != OC_OK) {
         oc_conf_watch_free(watch);
         return NULL;
     }
     return watch;
+}
+
+const oc_conf_t *oc_conf_watch_conf(const oc_conf_watch_t *watch)
+{
+    return &watch->conf;
 }
 
 void oc_conf_watch_free(oc_conf_watch_t *watch)

@@ -3,13 +3,16 @@
 
 import itertools
 import json
+import re
+import subprocess
 
 import dynsec
 import pytest
+from broker import MOSQUITTO, PLUGIN, mosquitto_version
 from conftest import BrokerPool
 from control import RESPONSE, TOPIC, code, connect_enhanced, data
 from events import event, event_id, topic
-from mqtt import NOT_AUTHORIZED, V5, V31, VERSION_NAMES, VERSIONS, Client
+from mqtt import NOT_AUTHORIZED, TIMEOUT_S, V5, V31, VERSION_NAMES, VERSIONS, Client
 
 ALL = "org/acme/invoices/#"
 
@@ -280,6 +283,74 @@ def test_other_plugins_below_give_a_token_nothing(name, make_broker, secret_file
                          extra=acl_plugin_lines(name, tmp_path))
     ops = join(broker, "ops-1", tokens.member(sub="ops"), V5)
     assert ops.subscribe([ALL, "#", "plant/#"]) == [0, NOT_AUTHORIZED, NOT_AUTHORIZED]
+
+
+def refused_lines(broker, change):
+    """What a broker says that refuses its configuration after change(text)."""
+    text = change(broker.config())
+    return broker.refused_start(text)
+
+
+def by_name(text):
+    """The same plugin for the same listener, loaded by name."""
+    return text.replace(f"\nplugin {PLUGIN}", f"\nplugin_load orgcast {PLUGIN}") + "plugin_use orgcast\n"
+
+
+@pytest.mark.parametrize("name", ACL_PLUGINS)
+def test_no_plugin_for_all_listeners_beside_that_of_one(name, make_broker, secret_file, tmp_path):
+    """Mosquitto 2.1 asks global plugins first, wherever their lines are: a token for `ops` got everything."""
+    lines = acl_plugin_lines(name, tmp_path).replace("plugin /", "global_plugin /")
+    broker = make_broker({"jwt_secret_file": secret_file}, per_listener=True, start=False)
+    log = refused_lines(broker, lambda text: text + lines)
+    assert re.search(rf"mosquitto.conf:\d+: 'global_plugin \S+/mosquitto_{ACL_PLUGINS[name]}.so' is for all listeners, so "
+                     "the broker asks it before this plugin", log)
+
+
+@pytest.mark.parametrize("line", ["acl_file {acl}", "plugin {plugin}\nplugin_opt_acl_file {acl}"])
+def test_what_is_for_all_listeners_is_asked_before_plugin_use(line, make_broker, secret_file, tmp_path):
+    acl_plugin_lines("acl-file", tmp_path)
+    line = line.format(acl=tmp_path / "acl_file", plugin=dynsec.own_plugin("acl-file")) + "\n"
+    broker = make_broker({"jwt_secret_file": secret_file}, start=False)
+    log = refused_lines(broker, lambda text: by_name(text) + line)
+    assert f"'{line.split(maxsplit=1)[0]} " in log and "is for all listeners, so the broker asks it before" in log
+
+
+@pytest.mark.parametrize("how", ["global", "by name", "beside a harmless one"])
+def test_plugins_beside_that_of_a_listener_that_are_no_danger(how, make_broker, secret_file, tmp_path, tokens, join):
+    lines = acl_plugin_lines("acl-file", tmp_path)
+    broker = make_broker({"jwt_secret_file": secret_file}, per_listener=how != "by name", start=False)
+    text = {
+        # Then this plugin is asked first.
+        "global": lambda text: text.replace(f"\nplugin {PLUGIN}", f"\nglobal_plugin {PLUGIN}")
+        + lines.replace("plugin /", "global_plugin /"),
+        "by name": by_name,
+        "beside a harmless one": lambda text: text + f"global_plugin {dynsec.own_plugin('sparkplug-aware')}\n" + lines,
+    }[how](broker.config())
+    broker.config = lambda: text
+    broker.start()
+    ops = join(broker, "ops-1", tokens.member(sub="ops"), V5)
+    assert ops.subscribe([ALL, "#", "plant/#"]) == [0, NOT_AUTHORIZED, NOT_AUTHORIZED]
+
+
+@pytest.mark.parametrize("mode", ["deny", "defer"])
+def test_persistence_beside_other_clients_is_a_warning(mode, make_broker, secret_file):
+    """Before 2.0.16 Mosquitto writes its memory into mosquitto.db, once a client has no username."""
+    broker = make_broker({"jwt_secret_file": secret_file, "non_jwt_clients": mode}, persistence=True)
+    warned = "Mosquitto before 2.0.16 writes its memory" in broker.log()
+    assert warned == (mode == "defer" and mosquitto_version() < (2, 1))
+
+
+@pytest.mark.skipif(mosquitto_version() < (2, 1), reason="asks plugins in the order of their lines alone")
+def test_a_configuration_that_the_plugin_cannot_read(make_broker, secret_file, tmp_path):
+    """It could hide a plugin that is asked first."""
+    text = make_broker({"jwt_secret_file": secret_file}, start=False).config()
+    (tmp_path / "conf").write_text(text)
+    (tmp_path / "further").write_text("# more\n")
+    done = subprocess.run([MOSQUITTO, "-c", tmp_path / "conf", "-c", tmp_path / "further"], capture_output=True,
+                          text=True, timeout=TIMEOUT_S, check=False)
+    assert done.returncode > 0
+    assert re.search("mosquitto.conf cannot be read by user id .*: the broker's command line does not name one file",
+                     done.stderr)
 
 
 @pytest.mark.parametrize("name", ["persist-sqlite", "sparkplug-aware"])
