@@ -301,15 +301,15 @@ static void check_listeners(const oc_conf_t *conf, report_t *report)
 /* The plugin refuses to start after another one that may grant rights, whatever listener that one is for. */
 static void check_earlier(const oc_conf_t *conf, report_t *report)
 {
-    size_t end = conf->authenticator_count;
+    size_t end = conf->load_count;
 
-    while (end > 0 && !conf->authenticators[end - 1].is_orgcast)
+    while (end > 0 && !conf->loads[end - 1].is_orgcast)
         end--;
     for (size_t i = 0; i < end; i++) {
-        const oc_conf_authenticator_t *line = &conf->authenticators[i];
+        const oc_conf_load_t *line = &conf->loads[i];
         char message[512];
 
-        if (!line->is_plugin || line->is_orgcast || oc_plugin_may_be_first(line->path))
+        if (line->is_orgcast || oc_plugin_may_be_first(line->path))
             continue;
         (void)snprintf(message, sizeof message,
                        "'%s' loads another plugin before this one; move the line and its options "
@@ -321,14 +321,14 @@ static void check_earlier(const oc_conf_t *conf, report_t *report)
 
 static void check_order(const oc_conf_t *conf, report_t *report)
 {
-    const oc_conf_authenticator_t *first = oc_conf_asked_first(conf);
+    const oc_conf_load_t *late = oc_conf_asked_late(conf);
     char message[512];
 
     check_earlier(conf, report);
-    if (conf->plugin_count == 0 || !first)
+    if (conf->plugin_count == 0 || !late)
         return;
-    oc_conf_asked_first_text(first, message, sizeof message);
-    print_problem(report, &first->place, message);
+    oc_conf_asked_late_text(late, message, sizeof message);
+    print_problem(report, &late->place, message);
 }
 
 /* At a start the plugin reads the file itself. */

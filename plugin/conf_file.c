@@ -20,7 +20,6 @@ typedef struct reader {
     oc_conf_plugin_t *current; /* whose plugin_opt_ lines follow; NULL: another plugin's, or none */
     bool any_plugin;           /* some plugin line came before */
     bool websockets;           /* of the listener whose lines follow */
-    bool per_listener;
     bool default_listener;
     bool in_include;
     oc_conf_problem_t problem;
@@ -44,34 +43,19 @@ static bool is_orgcast(const char *path)
     return begins(slash ? slash + 1 : path, PLUGIN_FILE);
 }
 
-/* one: place is copied, path too */
-static oc_err_t add_authenticator(oc_conf_t *conf, const oc_conf_authenticator_t *one,
-                                  oc_diag_t *diag)
+/* one: its strings are copied */
+static oc_err_t add_load(oc_conf_t *conf, const oc_conf_load_t *one, oc_diag_t *diag)
 {
-    oc_conf_authenticator_t *added;
+    oc_conf_load_t *added;
 
-    if (conf->authenticator_count == OC_CONF_AUTHENTICATORS_MAX)
-        return oc_fail(diag, OC_E_IO, "%s loads more than %d plugins and ACL files",
-                       one->place.file, OC_CONF_AUTHENTICATORS_MAX);
-    added = &conf->authenticators[conf->authenticator_count++];
+    if (conf->load_count == OC_CONF_LOADS_MAX)
+        return oc_fail(diag, OC_E_IO, "%s loads more than %d plugins", one->place.file,
+                       OC_CONF_LOADS_MAX);
+    added = &conf->loads[conf->load_count++];
     *added = *one;
     added->path = strdup(one->path);
     added->place.file = strdup(one->place.file);
     return added->path && added->place.file ? OC_OK : nomem(diag);
-}
-
-/* Mosquitto's own ACL file or password file. */
-static oc_err_t add_own_file(reader_t *reader, const char *option, const char *path,
-                             const oc_conf_place_t *place, oc_diag_t *diag)
-{
-    const oc_conf_authenticator_t file = {
-        .option = option,
-        .path = (char *)path,
-        .place = *place,
-        .is_global = !reader->per_listener,
-    };
-
-    return add_authenticator(reader->conf, &file, diag);
 }
 
 static oc_err_t add_orgcast(reader_t *reader, const char *path, const oc_conf_place_t *place,
@@ -95,16 +79,15 @@ static oc_err_t add_orgcast(reader_t *reader, const char *path, const oc_conf_pl
 static oc_err_t add_plugin(reader_t *reader, const char *option, const char *path,
                            const oc_conf_place_t *place, oc_diag_t *diag)
 {
-    const oc_conf_authenticator_t plugin = {
+    const oc_conf_load_t plugin = {
         .option = option,
         .path = (char *)path,
         .place = *place,
-        .is_plugin = true,
         .is_orgcast = is_orgcast(path),
         .is_global = strcmp(option, "global_plugin") == 0 ||
-                     (!reader->per_listener && strcmp(option, "plugin_load") != 0),
+                     (!reader->conf->per_listener && strcmp(option, "plugin_load") != 0),
     };
-    oc_err_t err = add_authenticator(reader->conf, &plugin, diag);
+    oc_err_t err = add_load(reader->conf, &plugin, diag);
 
     reader->any_plugin = true;
     reader->current = NULL;
@@ -282,39 +265,23 @@ static const char *find_word(const char *word, const char *const *words)
     return NULL;
 }
 
-/* Lines that say which plugins and files decide about clients. False: it is not one. */
-static bool take_authenticator(reader_t *reader, const char *word, const char *value,
-                               const oc_conf_place_t *place, oc_err_t *ret_err, oc_diag_t *diag)
-{
-    static const char *const plugin_words[] = {"plugin", "auth_plugin", "global_plugin", NULL};
-    static const char *const file_words[] = {"acl_file", "password_file", NULL};
-    const char *option = find_word(word, plugin_words);
-
-    if (option) {
-        *ret_err = add_plugin(reader, option, value, place, diag);
-    } else if (strcmp(word, "plugin_load") == 0) {
-        /* Mosquitto 2.1: `plugin_load NAME PATH`. */
-        const char *path = value + strcspn(value, " ");
-
-        *ret_err = add_plugin(reader, "plugin_load", path + strspn(path, " "), place, diag);
-    } else if ((option = find_word(word, file_words))) {
-        *ret_err = add_own_file(reader, option, value, place, diag);
-    } else {
-        return false;
-    }
-    return true;
-}
-
 static oc_err_t take_line(reader_t *reader, const char *word, const char *value,
                           const oc_conf_place_t *place, oc_diag_t *diag)
 {
+    static const char *const plugin_words[] = {"plugin", "auth_plugin", "global_plugin", NULL};
     static const char *const tls_words[] = {"certfile", "keyfile", "cafile", NULL};
+    const char *plugin_word = find_word(word, plugin_words);
     const char *option = option_name(word);
     const char *tls_word = find_word(word, tls_words);
-    oc_err_t err = OC_OK;
 
-    if (take_authenticator(reader, word, value, place, &err, diag))
-        return err;
+    if (plugin_word)
+        return add_plugin(reader, plugin_word, value, place, diag);
+    /* Mosquitto 2.1: `plugin_load NAME PATH`. */
+    if (strcmp(word, "plugin_load") == 0) {
+        const char *path = value + strcspn(value, " ");
+
+        return add_plugin(reader, "plugin_load", path + strspn(path, " "), place, diag);
+    }
     if (option)
         return add_option(reader, option, value, place, diag);
     if (tls_word)
@@ -328,7 +295,7 @@ static oc_err_t take_line(reader_t *reader, const char *word, const char *value,
     if (strcmp(word, "include_dir") == 0 && !reader->in_include)
         return read_directory(reader, value, place, diag);
     if (strcmp(word, "per_listener_settings") == 0)
-        reader->per_listener = is_true(value);
+        reader->conf->per_listener = is_true(value);
     else if (strcmp(word, "set_tcp_nodelay") == 0)
         reader->conf->tcp_nodelay = is_true(value);
     else if (strcmp(word, "persistence") == 0)
@@ -417,9 +384,9 @@ void oc_conf_done(oc_conf_t *conf)
         free(plugin->place.file);
         free(plugin);
     }
-    for (size_t i = 0; i < conf->authenticator_count; i++) {
-        free(conf->authenticators[i].path);
-        free(conf->authenticators[i].place.file);
+    for (size_t i = 0; i < conf->load_count; i++) {
+        free(conf->loads[i].path);
+        free(conf->loads[i].place.file);
     }
     for (size_t i = 0; i < conf->tls_file_count; i++) {
         free(conf->tls_files[i].path);

@@ -14,7 +14,7 @@
 #define OC_CONF_OPTIONS_MAX 256
 #define OC_CONF_PLUGINS_MAX 256
 #define OC_CONF_TLS_FILES_MAX 1024
-#define OC_CONF_AUTHENTICATORS_MAX 1024
+#define OC_CONF_LOADS_MAX 1024
 
 typedef struct oc_conf_place {
     char *file;
@@ -35,16 +35,14 @@ typedef struct oc_conf_plugin {
     size_t option_count;
 } oc_conf_plugin_t;
 
-/* A line that adds an authenticator: a plugin (this one too), or the broker's own acl_file or password_file. In the
- * order of the lines. */
-typedef struct oc_conf_authenticator {
+/* A line that loads a plugin, this one or another. */
+typedef struct oc_conf_load {
     const char *option; /* the line's first word */
-    char *path;         /* of the plugin or the file */
+    char *path;
     oc_conf_place_t place;
-    bool is_plugin;
     bool is_orgcast;
-    bool is_global; /* the broker asks it for the clients of all listeners */
-} oc_conf_authenticator_t;
+    bool is_global; /* the broker asks the plugin about the clients of all listeners */
+} oc_conf_load_t;
 
 /* A file of a listener's TLS. */
 typedef struct oc_conf_tls_file {
@@ -59,8 +57,9 @@ typedef void (*oc_conf_problem_t)(void *context, const oc_conf_place_t *place, c
 typedef struct oc_conf {
     oc_conf_plugin_t *plugins[OC_CONF_PLUGINS_MAX];
     size_t plugin_count;
-    oc_conf_authenticator_t authenticators[OC_CONF_AUTHENTICATORS_MAX];
-    size_t authenticator_count;
+    oc_conf_load_t loads[OC_CONF_LOADS_MAX]; /* in the order of the lines */
+    size_t load_count;
+    bool per_listener;
     size_t listeners;
     size_t websockets_listeners;
     oc_conf_place_t last_listener;

@@ -20,30 +20,42 @@ bool oc_plugin_may_be_first(const char *path)
     return false;
 }
 
-const oc_conf_authenticator_t *oc_conf_asked_first(const oc_conf_t *conf)
+/* Without per_listener_settings, acl_file and password_file are for all listeners too, and SIGHUP can add them. */
+static bool is_asked_late(const oc_conf_t *conf, const oc_conf_load_t *line)
 {
-    const oc_conf_authenticator_t *found = NULL;
+    if (line->is_orgcast)
+        return !line->is_global && !conf->per_listener;
+    return line->is_global && !oc_plugin_may_be_first(line->path);
+}
 
-    for (size_t i = 0; i < conf->authenticator_count; i++) {
-        const oc_conf_authenticator_t *line = &conf->authenticators[i];
+const oc_conf_load_t *oc_conf_asked_late(const oc_conf_t *conf)
+{
+    const oc_conf_load_t *found = NULL;
 
-        if (!line->is_global)
-            continue;
-        if (line->is_orgcast)
+    for (size_t i = 0; i < conf->load_count; i++) {
+        const oc_conf_load_t *line = &conf->loads[i];
+
+        /* It is asked in the order of the lines. */
+        if (line->is_orgcast && line->is_global)
             return NULL;
-        if (!found && !oc_plugin_may_be_first(line->path))
+        if (is_asked_late(conf, line) && (!found || line->is_orgcast))
             found = line;
     }
     return found;
 }
 
-void oc_conf_asked_first_text(const oc_conf_authenticator_t *line, char *out, size_t cap)
+void oc_conf_asked_late_text(const oc_conf_load_t *line, char *out, size_t cap)
 {
-    (void)snprintf(out, cap,
-                   "'%s %.200s' is for all listeners, so the broker asks it before this plugin, "
-                   "which is for some; %s",
-                   line->option, line->path,
-                   line->is_plugin ? "move that line to its listeners, below this plugin's line, "
-                                     "or load this plugin by global_plugin, above that line"
-                                   : "load this plugin by 'plugin' instead of 'plugin_load'");
+    if (line->is_orgcast)
+        (void)snprintf(out, cap,
+                       "'%s' needs 'per_listener_settings true'; without it the broker asks "
+                       "acl_file and plugins for all listeners before this one; load this one by "
+                       "'plugin'",
+                       line->option);
+    else
+        (void)snprintf(out, cap,
+                       "'%s %.200s' is for all listeners, so the broker asks it before this "
+                       "plugin, which is for some; move that line to its listeners, below this "
+                       "plugin's line, or load this plugin by global_plugin, above that line",
+                       line->option, line->path);
 }

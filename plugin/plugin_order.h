@@ -14,10 +14,10 @@
  * path: of its file */
 bool oc_plugin_may_be_first(const char *path);
 
-/* Finds a line for all listeners that the broker asks before Orgcast, because Orgcast belongs to single listeners.
+/* Finds a line because of which Mosquitto 2.1 asks something else before Orgcast, whatever the order of the lines.
  * Borrowed. NULL: there is none. */
-const oc_conf_authenticator_t *oc_conf_asked_first(const oc_conf_t *conf);
+const oc_conf_load_t *oc_conf_asked_late(const oc_conf_t *conf);
 /* Writes what is wrong with that line, without its place, and what to do. */
-void oc_conf_asked_first_text(const oc_conf_authenticator_t *line, char *out, size_t cap);
+void oc_conf_asked_late_text(const oc_conf_load_t *line, char *out, size_t cap);
 
 #endif

@@ -99,7 +99,7 @@ oc_err_t check_conf(const plugin_t *plugin, oc_diag_t *diag)
 {
     oc_err_t err = read_conf(plugin->gate.shared, diag);
     const oc_conf_t *conf;
-    const oc_conf_authenticator_t *first;
+    const oc_conf_load_t *late;
     char text[512];
 
     /* Mosquitto 2.0 has no plugins for all listeners beside those of one. */
@@ -107,9 +107,9 @@ oc_err_t check_conf(const plugin_t *plugin, oc_diag_t *diag)
         return plugin->is_2_1 ? err : OC_OK;
     conf = oc_conf_watch_conf(plugin->gate.shared->conf);
     warn_of_persistence(plugin, conf);
-    first = oc_conf_asked_first(conf);
-    if (!first)
+    late = oc_conf_asked_late(conf);
+    if (!late)
         return OC_OK;
-    oc_conf_asked_first_text(first, text, sizeof text);
-    return oc_fail(diag, OC_E_CONFIG, "%s:%u: %s", first->place.file, first->place.line, text);
+    oc_conf_asked_late_text(late, text, sizeof text);
+    return oc_fail(diag, OC_E_CONFIG, "%s:%u: %s", late->place.file, late->place.line, text);
 }

@@ -292,8 +292,9 @@ GLOBAL = "is for all listeners, so the broker asks it before this plugin"
 @pytest.mark.parametrize("lines,number,message", [
     (["per_listener_settings true", "listener 1", "plugin {plugin}", "{secret}", "global_plugin /x/acl.so"],
      5, rf"'global_plugin /x/acl.so' {GLOBAL}, .* move that line to its listeners"),
-    (["plugin_load o {plugin}", "{secret}", "acl_file /x/acl", "listener 1", "plugin_use o"],
-     3, rf"'acl_file /x/acl' {GLOBAL}, .* load this plugin by 'plugin'"),
+    (["plugin_load o {plugin}", "{secret}", "listener 1", "plugin_use o"],
+     1, "'plugin_load' needs 'per_listener_settings true'; .* load this one by 'plugin'"),
+    (["per_listener_settings true", "plugin_load o {plugin}", "{secret}", "listener 1", "plugin_use o"], 0, None),
     (["plugin_load other /x/acl.so", "plugin {plugin}", "{secret}"],
      1, "'plugin_load' loads another plugin before this one"),
     (["per_listener_settings true", "global_plugin {plugin}", "{secret}", "global_plugin /x/acl.so"], 0, None),

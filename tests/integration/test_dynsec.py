@@ -306,28 +306,49 @@ def test_no_plugin_for_all_listeners_beside_that_of_one(name, make_broker, secre
                      "the broker asks it before this plugin", log)
 
 
-@pytest.mark.parametrize("line", ["acl_file {acl}", "plugin {plugin}\nplugin_opt_acl_file {acl}"])
-def test_what_is_for_all_listeners_is_asked_before_plugin_use(line, make_broker, secret_file, tmp_path):
-    acl_plugin_lines("acl-file", tmp_path)
-    line = line.format(acl=tmp_path / "acl_file", plugin=dynsec.own_plugin("acl-file")) + "\n"
+@pytest.mark.skipif(mosquitto_version() < (2, 1), reason="has no plugin_load")
+def test_by_name_it_is_for_single_listeners(make_broker, secret_file):
+    """Without per_listener_settings an acl_file is for all, and SIGHUP may add one."""
     broker = make_broker({"jwt_secret_file": secret_file}, start=False)
-    log = refused_lines(broker, lambda text: by_name(text) + line)
-    assert f"'{line.split(maxsplit=1)[0]} " in log and "is for all listeners, so the broker asks it before" in log
+    assert re.search(r"mosquitto.conf:\d+: 'plugin_load' needs 'per_listener_settings true'", refused_lines(broker, by_name))
 
 
-@pytest.mark.parametrize("how", ["global", "by name", "beside a harmless one"])
-def test_plugins_beside_that_of_a_listener_that_are_no_danger(how, make_broker, secret_file, tmp_path, tokens, join):
+HOWS = {
+    # Then this plugin is asked first.
+    "global": lambda text: text.replace(f"\nplugin {PLUGIN}", f"\nglobal_plugin {PLUGIN}"),
+    "by name": by_name,
+    "one listener's": lambda text: text,
+}
+
+
+@pytest.mark.parametrize("how", HOWS)
+@pytest.mark.parametrize("sparkplug", [False, True], ids=["alone", "beside a harmless one"])
+def test_plugins_beside_that_of_a_listener_that_are_no_danger(how, sparkplug, make_broker, secret_file, tmp_path, tokens,
+                                                              join):
     lines = acl_plugin_lines("acl-file", tmp_path)
-    broker = make_broker({"jwt_secret_file": secret_file}, per_listener=how != "by name", start=False)
-    text = {
-        # Then this plugin is asked first.
-        "global": lambda text: text.replace(f"\nplugin {PLUGIN}", f"\nglobal_plugin {PLUGIN}")
-        + lines.replace("plugin /", "global_plugin /"),
-        "by name": by_name,
-        "beside a harmless one": lambda text: text + f"global_plugin {dynsec.own_plugin('sparkplug-aware')}\n" + lines,
-    }[how](broker.config())
+    broker = make_broker({"jwt_secret_file": secret_file}, per_listener=True, start=False)
+    text = HOWS[how](broker.config()) + (lines.replace("plugin /", "global_plugin /") if how == "global" else lines)
+    if sparkplug:
+        text += f"global_plugin {dynsec.own_plugin('sparkplug-aware')}\n"
     broker.config = lambda: text
     broker.start()
+    ops = join(broker, "ops-1", tokens.member(sub="ops"), V5)
+    assert ops.subscribe([ALL, "#", "plant/#"]) == [0, NOT_AUTHORIZED, NOT_AUTHORIZED]
+
+
+@pytest.mark.parametrize("how", [*HOWS, "everywhere"])
+def test_an_acl_file_that_sighup_adds_is_asked_later(how, make_broker, secret_file, tmp_path, tokens, join):
+    if how in ("global", "by name") and mosquitto_version() < (2, 1):
+        pytest.skip("this broker has no such line")
+    broker = make_broker({"jwt_secret_file": secret_file}, per_listener=how != "everywhere", start=False)
+    text = HOWS.get(how, lambda text: text)(broker.config())
+    broker.config = lambda: text
+    broker.start()
+    acl, path = tmp_path / "acl", broker.folder / "mosquitto.conf"
+    acl.write_text("user ops\ntopic readwrite #\n")
+    acl.chmod(0o600)
+    path.write_text(text + f"acl_file {acl}\n")
+    broker.reload()
     ops = join(broker, "ops-1", tokens.member(sub="ops"), V5)
     assert ops.subscribe([ALL, "#", "plant/#"]) == [0, NOT_AUTHORIZED, NOT_AUTHORIZED]
 
