@@ -12,6 +12,12 @@ struct oc_conf_watch {
     oc_conf_t conf;
 };
 
+/* A part that cannot be read: the broker may have read it, as root. context: an oc_diag_t */
+static void keep_problem(void *context, const oc_conf_place_t *place, const char *message)
+{
+    (void)oc_fail(context, OC_E_IO, "%s:%u: %s", place->file, place->line, message);
+}
+
 /* Mosquitto reports problems of the file itself. */
 static void ignore(void *context, const oc_conf_place_t *place, const char *message)
 {
@@ -42,6 +48,8 @@ bool oc_conf_watch_path(char *out, size_t cap)
 oc_conf_watch_t *oc_conf_watch_new(const char *path, oc_diag_t *diag)
 {
     oc_conf_watch_t *watch = calloc(1, sizeof *watch);
+    oc_diag_t problem = {0};
+    oc_err_t err;
 
     if (watch)
         watch->path = strdup(path);
@@ -50,7 +58,10 @@ oc_conf_watch_t *oc_conf_watch_new(const char *path, oc_diag_t *diag)
         free(watch);
         return NULL;
     }
-    if (oc_conf_read(path, ignore, NULL, &watch->conf, diag) != OC_OK) {
+    err = oc_conf_read(path, keep_problem, &problem, &watch->conf, diag);
+    if (!err && problem.message[0])
+        err = oc_fail(diag, OC_E_IO, "%s", problem.message);
+    if (err) {
         oc_conf_watch_free(watch);
         return NULL;
     }

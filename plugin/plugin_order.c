@@ -54,8 +54,8 @@ void oc_conf_asked_late_text(const oc_conf_load_t *line, char *out, size_t cap)
                        line->option);
     else
         (void)snprintf(out, cap,
-                       "'%s %.200s' is for all listeners, so the broker asks it before this "
-                       "plugin, which is for some; move that line to its listeners, below this "
-                       "plugin's line, or load this plugin by global_plugin, above that line",
+                       "'%s %.80s' is for all listeners, so the broker asks it first; move it to "
+                       "its listeners, below this plugin, or load this plugin by global_plugin, "
+                       "above it",
                        line->option, line->path);
 }

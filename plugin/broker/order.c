@@ -84,8 +84,8 @@ static oc_err_t read_conf(oc_shared_t *shared, oc_diag_t *diag)
     if (shared->conf)
         return OC_OK;
     return oc_fail(diag, OC_E_CONFIG,
-                   "mosquitto.conf cannot be read by user id %u, and it may name plugins that the "
-                   "broker asks before this one: %s",
+                   "the broker may ask another plugin first; let user id %u read all of "
+                   "mosquitto.conf: %s",
                    (unsigned)geteuid(), cause.message);
 }
 

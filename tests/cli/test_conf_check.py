@@ -286,12 +286,12 @@ def warning(orgcast, path):
     return found["line"], text
 
 
-GLOBAL = "is for all listeners, so the broker asks it before this plugin"
+GLOBAL = "is for all listeners, so the broker asks it first"
 
 
 @pytest.mark.parametrize("lines,number,message", [
     (["per_listener_settings true", "listener 1", "plugin {plugin}", "{secret}", "global_plugin /x/acl.so"],
-     5, rf"'global_plugin /x/acl.so' {GLOBAL}, .* move that line to its listeners"),
+     5, rf"'global_plugin /x/acl.so' {GLOBAL}; move it to its listeners"),
     (["plugin_load o {plugin}", "{secret}", "listener 1", "plugin_use o"],
      1, "'plugin_load' needs 'per_listener_settings true'; .* load this one by 'plugin'"),
     (["per_listener_settings true", "plugin_load o {plugin}", "{secret}", "listener 1", "plugin_use o"], 0, None),

@@ -303,7 +303,7 @@ def test_no_plugin_for_all_listeners_beside_that_of_one(name, make_broker, secre
     broker = make_broker({"jwt_secret_file": secret_file}, per_listener=True, start=False)
     log = refused_lines(broker, lambda text: text + lines)
     assert re.search(rf"mosquitto.conf:\d+: 'global_plugin \S+/mosquitto_{ACL_PLUGINS[name]}.so' is for all listeners, so "
-                     "the broker asks it before this plugin", log)
+                     "the broker asks it first; move it to its listeners, below this plugin", log)
 
 
 @pytest.mark.skipif(mosquitto_version() < (2, 1), reason="has no plugin_load")
@@ -370,7 +370,7 @@ def test_a_configuration_that_the_plugin_cannot_read(make_broker, secret_file, t
     done = subprocess.run([MOSQUITTO, "-c", tmp_path / "conf", "-c", tmp_path / "further"], capture_output=True,
                           text=True, timeout=TIMEOUT_S, check=False)
     assert done.returncode > 0
-    assert re.search("mosquitto.conf cannot be read by user id .*: the broker's command line does not name one file",
+    assert re.search("let user id .* read all of mosquitto.conf: the broker's command line does not name one file",
                      done.stderr)
 
 

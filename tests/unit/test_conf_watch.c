@@ -78,6 +78,9 @@ START_TEST(what_cannot_be_compared)
     ck_assert_ptr_nonnull(strstr(diag.message, "loads the plugin 0 times, and did so 1 times"));
     ck_assert_str_eq(names, "kept");
     ck_assert_ptr_null(oc_conf_watch_new("/no/such/file", NULL));
+    diag = (oc_diag_t){0};
+    ck_assert_ptr_null(oc_conf_watch_new(write_conf("include_dir /no/such/folder\n"), &diag));
+    ck_assert_ptr_nonnull(strstr(diag.message, ":1: include_dir '/no/such/folder': No such file"));
     oc_conf_watch_free(watch);
     oc_conf_watch_free(NULL);
 }
