@@ -15,6 +15,7 @@
 #include "conf_file.h"
 #include "mem.h"
 #include "metrics_address.h"
+#include "plugin_order.h"
 #include "utf8.h"
 
 static const cli_use_t uses[] = {
@@ -36,6 +37,7 @@ typedef struct report {
     bool json;
     const char *path;               /* of the configuration */
     const oc_conf_plugin_t *plugin; /* the one that is being looked at; NULL: none */
+    bool persistence;               /* the configuration's */
     size_t problems;
 } report_t;
 
@@ -229,10 +231,6 @@ static void check_plugin(const oc_conf_plugin_t *plugin, report_t *report)
                        strerror(errno));
         print_problem(report, &plugin->place, message);
     }
-    if (plugin->behind_dynamic_security)
-        print_problem(report, &plugin->place,
-                      "the dynamic-security plugin is loaded before this one: its lines belong "
-                      "below this one's");
     for (size_t i = 0; i < plugin->option_count; i++) {
         check_file(plugin, i, report);
         check_written_file(plugin, i, report);
@@ -248,6 +246,8 @@ static void check_plugin(const oc_conf_plugin_t *plugin, report_t *report)
     else if (report->problems == 0 && !report->json)
         printf("%s:%u: the plugin, with %zu %s from files\n", plugin->place.file,
                plugin->place.line, keys.count, keys.count == 1 ? "key" : "keys");
+    if (report->persistence && config.defer_non_jwt)
+        print_warning(report, OC_PERSISTENCE_WARNING);
     oc_keyset_done(&keys);
     oc_config_done(&config);
 }
@@ -298,11 +298,61 @@ static void check_listeners(const oc_conf_t *conf, report_t *report)
                       "'set_tcp_nodelay true'");
 }
 
+/* The plugin refuses to start after another one that may grant rights, whatever listener that one is for. */
+static void check_earlier(const oc_conf_t *conf, report_t *report)
+{
+    size_t end = conf->load_count;
+
+    while (end > 0 && !conf->loads[end - 1].is_orgcast)
+        end--;
+    for (size_t i = 0; i < end; i++) {
+        const oc_conf_load_t *line = &conf->loads[i];
+        char message[512];
+
+        if (line->is_orgcast || oc_plugin_may_be_first(line->path))
+            continue;
+        (void)snprintf(message, sizeof message,
+                       "'%s' loads another plugin before this one; move the line and its options "
+                       "below the last line that loads this plugin",
+                       line->option);
+        print_problem(report, &line->place, message);
+    }
+}
+
+static void check_order(const oc_conf_t *conf, report_t *report)
+{
+    const oc_conf_load_t *late = oc_conf_asked_late(conf);
+    char message[512];
+
+    check_earlier(conf, report);
+    if (conf->plugin_count == 0 || !late)
+        return;
+    oc_conf_asked_late_text(late, message, sizeof message);
+    print_problem(report, &late->place, message);
+}
+
+/* At a start the plugin reads the file itself. */
+static void check_readable(report_t *report)
+{
+    char message[512];
+
+    if (access(report->path, R_OK) == 0)
+        return;
+    (void)snprintf(message, sizeof message,
+                   "the file cannot be read by user id %u, so the plugin does not start on "
+                   "Mosquitto 2.1: %s",
+                   (unsigned)geteuid(), strerror(errno));
+    print_warning(report, message);
+}
+
 static void check_conf(const oc_conf_t *conf, report_t *report)
 {
     const oc_conf_place_t whole = {(char *)report->path, 0};
 
+    report->persistence = conf->persistence;
     become_broker(conf, report);
+    check_readable(report);
+    check_order(conf, report);
     for (size_t i = 0; i < conf->plugin_count; i++) {
         report->plugin = conf->plugins[i];
         check_plugin(conf->plugins[i], report);

@@ -14,15 +14,12 @@
 
 #define CONF_MAX_BYTES ((size_t)1024 * 1024)
 #define PLUGIN_FILE "mosquitto_orgcast"
-#define DYNAMIC_SECURITY_FILE "mosquitto_dynamic_security"
 
 typedef struct reader {
     oc_conf_t *conf;
     oc_conf_plugin_t *current; /* whose plugin_opt_ lines follow; NULL: another plugin's, or none */
     bool any_plugin;           /* some plugin line came before */
     bool websockets;           /* of the listener whose lines follow */
-    bool dynamic_security; /* its line came before, in this listener's part if each has its own */
-    bool per_listener;
     bool default_listener;
     bool in_include;
     oc_conf_problem_t problem;
@@ -39,28 +36,33 @@ static bool begins(const char *text, const char *prefix)
     return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
-static bool is_one_of(const char *word, const char *const *words)
+static bool is_orgcast(const char *path)
 {
-    for (; *words; words++) {
-        if (strcmp(word, *words) == 0)
-            return true;
-    }
-    return false;
+    const char *slash = strrchr(path, '/');
+
+    return begins(slash ? slash + 1 : path, PLUGIN_FILE);
 }
 
-static oc_err_t add_plugin(reader_t *reader, const char *path, const oc_conf_place_t *place,
-                           oc_diag_t *diag)
+/* one: its strings are copied */
+static oc_err_t add_load(oc_conf_t *conf, const oc_conf_load_t *one, oc_diag_t *diag)
 {
-    static const char name[] = PLUGIN_FILE;
-    const char *base = strrchr(path, '/');
+    oc_conf_load_t *added;
+
+    if (conf->load_count == OC_CONF_LOADS_MAX)
+        return oc_fail(diag, OC_E_IO, "%s loads more than %d plugins", one->place.file,
+                       OC_CONF_LOADS_MAX);
+    added = &conf->loads[conf->load_count++];
+    *added = *one;
+    added->path = strdup(one->path);
+    added->place.file = strdup(one->place.file);
+    return added->path && added->place.file ? OC_OK : nomem(diag);
+}
+
+static oc_err_t add_orgcast(reader_t *reader, const char *path, const oc_conf_place_t *place,
+                            oc_diag_t *diag)
+{
     oc_conf_plugin_t *plugin;
 
-    reader->any_plugin = true;
-    reader->current = NULL;
-    if (begins(base ? base + 1 : path, DYNAMIC_SECURITY_FILE))
-        reader->dynamic_security = true;
-    if (!begins(base ? base + 1 : path, name))
-        return OC_OK;
     if (reader->conf->plugin_count == OC_CONF_PLUGINS_MAX)
         return oc_fail(diag, OC_E_IO, "%s loads the plugin more than %d times", place->file,
                        OC_CONF_PLUGINS_MAX);
@@ -70,9 +72,28 @@ static oc_err_t add_plugin(reader_t *reader, const char *path, const oc_conf_pla
     reader->conf->plugins[reader->conf->plugin_count++] = plugin;
     plugin->path = strdup(path);
     plugin->place = (oc_conf_place_t){strdup(place->file), place->line};
-    plugin->behind_dynamic_security = reader->dynamic_security;
     reader->current = plugin;
     return plugin->path && plugin->place.file ? OC_OK : nomem(diag);
+}
+
+static oc_err_t add_plugin(reader_t *reader, const char *option, const char *path,
+                           const oc_conf_place_t *place, oc_diag_t *diag)
+{
+    const oc_conf_load_t plugin = {
+        .option = option,
+        .path = (char *)path,
+        .place = *place,
+        .is_orgcast = is_orgcast(path),
+        .is_global = strcmp(option, "global_plugin") == 0 ||
+                     (!reader->conf->per_listener && strcmp(option, "plugin_load") != 0),
+    };
+    oc_err_t err = add_load(reader->conf, &plugin, diag);
+
+    reader->any_plugin = true;
+    reader->current = NULL;
+    if (err || !plugin.is_orgcast)
+        return err;
+    return add_orgcast(reader, path, place, diag);
 }
 
 static oc_err_t add_option(reader_t *reader, const char *name, const char *value,
@@ -166,8 +187,6 @@ static oc_err_t count_listener(reader_t *reader, const oc_conf_place_t *place, o
 
     conf->listeners++;
     reader->websockets = false;
-    if (reader->per_listener)
-        reader->dynamic_security = false;
     free(conf->last_listener.file);
     conf->last_listener = (oc_conf_place_t){strdup(place->file), place->line};
     return conf->last_listener.file ? OC_OK : nomem(diag);
@@ -216,9 +235,12 @@ static oc_err_t take_tls_file(reader_t *reader, const char *option, const char *
     return file->path && file->place.file ? OC_OK : nomem(diag);
 }
 
+/* Mosquitto reads the value's first word only. */
 static bool is_true(const char *value)
 {
-    return strcmp(value, "true") == 0 || strcmp(value, "1") == 0;
+    size_t len = strcspn(value, " ");
+
+    return (len == 4 && begins(value, "true")) || (len == 1 && *value == '1');
 }
 
 /* The name of the option that a line's first word sets; NULL when it sets none. */
@@ -233,41 +255,53 @@ static const char *option_name(const char *word)
     return NULL;
 }
 
+/* The words' own copy of one of them, which outlives the line; NULL: it is not one of them. */
+static const char *find_word(const char *word, const char *const *words)
+{
+    for (; *words; words++) {
+        if (strcmp(word, *words) == 0)
+            return *words;
+    }
+    return NULL;
+}
+
 static oc_err_t take_line(reader_t *reader, const char *word, const char *value,
                           const oc_conf_place_t *place, oc_diag_t *diag)
 {
     static const char *const plugin_words[] = {"plugin", "auth_plugin", "global_plugin", NULL};
-    static const char *const tls_words[] = {"certfile", "keyfile", "cafile"};
+    static const char *const tls_words[] = {"certfile", "keyfile", "cafile", NULL};
+    const char *plugin_word = find_word(word, plugin_words);
     const char *option = option_name(word);
+    const char *tls_word = find_word(word, tls_words);
 
-    if (is_one_of(word, plugin_words))
-        return add_plugin(reader, value, place, diag);
+    if (plugin_word)
+        return add_plugin(reader, plugin_word, value, place, diag);
     /* Mosquitto 2.1: `plugin_load NAME PATH`. */
     if (strcmp(word, "plugin_load") == 0) {
         const char *path = value + strcspn(value, " ");
 
-        return add_plugin(reader, path + strspn(path, " "), place, diag);
+        return add_plugin(reader, "plugin_load", path + strspn(path, " "), place, diag);
     }
     if (option)
         return add_option(reader, option, value, place, diag);
+    if (tls_word)
+        return take_tls_file(reader, tls_word, value, place, diag);
     if (strcmp(word, "listener") == 0)
         return count_listener(reader, place, diag);
     if (strcmp(word, "port") == 0)
         return count_default_listener(reader, place, diag);
     if (strcmp(word, "user") == 0)
         return take_user(reader, value, diag);
+    if (strcmp(word, "include_dir") == 0 && !reader->in_include)
+        return read_directory(reader, value, place, diag);
     if (strcmp(word, "per_listener_settings") == 0)
-        reader->per_listener = is_true(value);
+        reader->conf->per_listener = is_true(value);
     else if (strcmp(word, "set_tcp_nodelay") == 0)
         reader->conf->tcp_nodelay = is_true(value);
+    else if (strcmp(word, "persistence") == 0)
+        reader->conf->persistence = is_true(value);
     else if (strcmp(word, "protocol") == 0)
         count_protocol(reader, value);
-    else if (strcmp(word, "include_dir") == 0 && !reader->in_include)
-        return read_directory(reader, value, place, diag);
-    for (size_t i = 0; i < sizeof tls_words / sizeof tls_words[0]; i++) {
-        if (strcmp(word, tls_words[i]) == 0)
-            return take_tls_file(reader, tls_words[i], value, place, diag);
-    }
     return OC_OK;
 }
 
@@ -349,6 +383,10 @@ void oc_conf_done(oc_conf_t *conf)
         free(plugin->path);
         free(plugin->place.file);
         free(plugin);
+    }
+    for (size_t i = 0; i < conf->load_count; i++) {
+        free(conf->loads[i].path);
+        free(conf->loads[i].place.file);
     }
     for (size_t i = 0; i < conf->tls_file_count; i++) {
         free(conf->tls_files[i].path);

@@ -12,13 +12,19 @@
 #include "options.h"
 
 #define OC_CONF_OPTIONS_MAX 256
-#define OC_CONF_PLUGINS_MAX 16
-#define OC_CONF_TLS_FILES_MAX 64
+#define OC_CONF_PLUGINS_MAX 256
+#define OC_CONF_TLS_FILES_MAX 1024
+#define OC_CONF_LOADS_MAX 1024
 
 typedef struct oc_conf_place {
     char *file;
     unsigned line; /* from 1 */
 } oc_conf_place_t;
+
+/* For `persistence true` beside `non_jwt_clients defer`. */
+#define OC_PERSISTENCE_WARNING                                                                     \
+    "with 'persistence true' and 'non_jwt_clients defer', Mosquitto before 2.0.16 writes its "     \
+    "memory, tokens included, into mosquitto.db; upgrade it, or do without one of the two"
 
 /* One `plugin …/mosquitto_orgcast.so`. */
 typedef struct oc_conf_plugin {
@@ -27,8 +33,16 @@ typedef struct oc_conf_plugin {
     oc_option_t options[OC_CONF_OPTIONS_MAX]; /* strings owned here */
     oc_conf_place_t places[OC_CONF_OPTIONS_MAX];
     size_t option_count;
-    bool behind_dynamic_security; /* whose line comes before this one's */
 } oc_conf_plugin_t;
+
+/* A line that loads a plugin, this one or another. */
+typedef struct oc_conf_load {
+    const char *option; /* the line's first word */
+    char *path;
+    oc_conf_place_t place;
+    bool is_orgcast;
+    bool is_global; /* the broker asks the plugin about the clients of all listeners */
+} oc_conf_load_t;
 
 /* A file of a listener's TLS. */
 typedef struct oc_conf_tls_file {
@@ -40,14 +54,18 @@ typedef struct oc_conf_tls_file {
 /* Told of each thing that Mosquitto itself would stop at, as far as it is looked at here. */
 typedef void (*oc_conf_problem_t)(void *context, const oc_conf_place_t *place, const char *message);
 
-typedef struct cli_conf {
+typedef struct oc_conf {
     oc_conf_plugin_t *plugins[OC_CONF_PLUGINS_MAX];
     size_t plugin_count;
+    oc_conf_load_t loads[OC_CONF_LOADS_MAX]; /* in the order of the lines */
+    size_t load_count;
+    bool per_listener;
     size_t listeners;
     size_t websockets_listeners;
     oc_conf_place_t last_listener;
     char *user; /* whom Mosquitto becomes when root starts it; NULL: not said */
     bool tcp_nodelay;
+    bool persistence;
     oc_conf_tls_file_t tls_files[OC_CONF_TLS_FILES_MAX];
     size_t tls_file_count;
 } oc_conf_t;

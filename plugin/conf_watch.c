@@ -5,14 +5,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf_file.h"
-
 #define COMMAND_LINE_MAX 8192
 
 struct oc_conf_watch {
     char *path;
     oc_conf_t conf;
 };
+
+/* A part that cannot be read: the broker may have read it, as root. context: an oc_diag_t */
+static void keep_problem(void *context, const oc_conf_place_t *place, const char *message)
+{
+    (void)oc_fail(context, OC_E_IO, "%s:%u: %s", place->file, place->line, message);
+}
 
 /* Mosquitto reports problems of the file itself. */
 static void ignore(void *context, const oc_conf_place_t *place, const char *message)
@@ -28,30 +32,45 @@ bool oc_conf_watch_path(char *out, size_t cap)
     FILE *file = fopen("/proc/self/cmdline", "re");
     size_t len = file ? fread(arguments, 1, sizeof arguments - 1, file) : 0;
     bool next = false;
+    size_t count = 0;
 
     if (file)
         (void)fclose(file);
     arguments[len] = '\0';
     for (const char *at = arguments; at < arguments + len; at += strlen(at) + 1) {
-        if (next)
-            return snprintf(out, cap, "%s", at) < (int)cap;
-        next = strcmp(at, "-c") == 0 || strcmp(at, "--config-file") == 0;
+        if (next && (++count > 1 || snprintf(out, cap, "%s", at) >= (int)cap))
+            return false;
+        next = !next && (strcmp(at, "-c") == 0 || strcmp(at, "--config-file") == 0);
     }
-    return false;
+    return count == 1;
 }
 
-oc_conf_watch_t *oc_conf_watch_new(const char *path)
+oc_conf_watch_t *oc_conf_watch_new(const char *path, oc_diag_t *diag)
 {
     oc_conf_watch_t *watch = calloc(1, sizeof *watch);
+    oc_diag_t problem = {0};
+    oc_err_t err;
 
-    if (!watch)
+    if (watch)
+        watch->path = strdup(path);
+    if (!watch || !watch->path) {
+        (void)oc_fail(diag, OC_E_NOMEM, "out of memory");
+        free(watch);
         return NULL;
-    watch->path = strdup(path);
-    if (!watch->path || oc_conf_read(path, ignore, NULL, &watch->conf, NULL) != OC_OK) {
+    }
+    err = oc_conf_read(path, keep_problem, &problem, &watch->conf, diag);
+    if (!err && problem.message[0])
+        err = oc_fail(diag, OC_E_IO, "%s", problem.message);
+    if (err) {
         oc_conf_watch_free(watch);
         return NULL;
     }
     return watch;
+}
+
+const oc_conf_t *oc_conf_watch_conf(const oc_conf_watch_t *watch)
+{
+    return &watch->conf;
 }
 
 void oc_conf_watch_free(oc_conf_watch_t *watch)

@@ -2,21 +2,25 @@
 #ifndef OC_CONF_WATCH_H
 #define OC_CONF_WATCH_H
 
-/* Which plugin_opt_ lines of mosquitto.conf have changed since the start. Mosquitto reads them at a start only and
- * does not pass them on at SIGHUP, so the file is read here. */
+/* What mosquitto.conf said at the start, and which plugin_opt_ lines have changed since. Mosquitto
+ * reads these lines at a start only and does not pass them on at SIGHUP, so the plugin reads the file
+ * itself. */
 
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "conf_file.h"
 #include "err.h"
 
 typedef struct oc_conf_watch oc_conf_watch_t;
 
-/* The file that this process was told to read (mosquitto -c). False when there is none. */
+/* The file that this process was told to read (mosquitto -c). False when there is none, or more than one. */
 bool oc_conf_watch_path(char *out, size_t cap);
 
-/* Remember the options of a file. NULL when it cannot be read, or when out of memory. */
-oc_conf_watch_t *oc_conf_watch_new(const char *path);
+/* Reads a file and remembers it. NULL, with the cause in diag, when a part of it cannot be read or memory is out. */
+oc_conf_watch_t *oc_conf_watch_new(const char *path, oc_diag_t *diag);
+/* What the file said at the start. Borrowed. */
+const oc_conf_t *oc_conf_watch_conf(const oc_conf_watch_t *watch);
 /* NULL is accepted. */
 void oc_conf_watch_free(oc_conf_watch_t *watch);
 

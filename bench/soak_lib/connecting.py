@@ -3,9 +3,10 @@
 
 import time
 
+from broker import mosquitto_version
 from mqtt import V5, V311, Closed
 
-from soak_lib.model import CLOCK_LAG_S, OFF, ON, REVOKE_S, UNSURE, Right, Session
+from soak_lib.model import CLOCK_LAG_S, MAY, MUST, NOT, OFF, ON, REVOKE_S, UNSURE, Right, Session
 from soak_lib.people import ORGS, PEOPLE, SERVICES
 from soak_lib.wills import last_will, make_will
 
@@ -42,14 +43,27 @@ def objections(world, client_id, credential, clean, sent, answered):
         may.add("token_not_yet_valid")
     if world.revocations.names(identity):
         must.add("token_revoked")
-    if (not clean or "/" in client_id) and not identity.binds(client_id):
-        must.add("client_id_not_bound")
     holder = world.sessions.get(client_id)
+    if "/" in client_id and not identity.binds(client_id):
+        must.add("client_id_not_bound")
+    elif not clean and not identity.binds(client_id):
+        level = refuses_resumption(world, client_id, holder, identity)
+        if level != NOT:
+            (must if level == MUST else may).add("client_id_not_bound")
     if holder and holder.state != OFF and holder.rights and holder.identity.subject != identity.subject:
         sure = holder.state == ON and holder.ending() is None and all(
             answered < right.identity.deadline_s for right in holder.rights)
         (must if sure else may).add("client_id_in_use")
     return must, may
+
+
+def refuses_resumption(world, client_id, holder, identity):
+    """Whether the id is refused to a client that would take up what there is under it: NOT, MAY or MUST."""
+    if holder:
+        return holder.refuses_resumption(identity)
+    # Mosquitto 2.0 does not say whether a session outlives its connection, so the plugin may believe so.
+    another = world.last_subjects.get(client_id, identity.subject) != identity.subject
+    return MAY if another and mosquitto_version() < (2, 1) else NOT
 
 
 def connect(world, slot, client_id, credential, version, transport, by_auth, clean, expiry_s, *, mortal=True):
@@ -75,6 +89,7 @@ def connect(world, slot, client_id, credential, version, transport, by_auth, cle
             world.fail(f"let {client_id} in in spite of {must}: {credential}", slot)
         session = enter(world, client_id, credential.identity, answer.session_present, clean, sent, answered)
         session.persistent = not clean if version == V311 else expiry_s > 0
+        world.last_subjects[client_id] = credential.identity.subject
         slot.wire, slot.session, slot.by_auth, slot.live = wire, session, by_auth, {}
         session.will, session.left = event, None
         if event:
@@ -132,7 +147,7 @@ def connects(world, slot):
     credential = world.mint.hostile(subject) if bad else world.mint.good(subject)
     orgs = credential.identity.orgs if credential.identity else {"acme"}
     client_id = client_id_for(world, subject, orgs)
-    clean = rng.random() < (0.4 if "/" in client_id else 0.95)
+    clean = rng.random() < (0.4 if "/" in client_id else 0.7)
     expiry_s = KEEP_S if version == V5 and rng.random() < (0.8 if not clean else 0.4) else 0
     by_auth = version == V5 and bool(credential.token) and rng.random() < 0.4
     transport = "ws" if rng.random() < 0.3 else "tcp"
@@ -158,7 +173,7 @@ def comes_back(world, slot):
         orgs = [owner, *others]
     credential = world.mint.good(subject, orgs=orgs)
     version = rng.choice((V5, V311))
-    clean = rng.random() < 0.15 or "/" not in old.client_id
+    clean = rng.random() < (0.15 if "/" in old.client_id else 0.4)
     expiry_s = KEEP_S if version == V5 and rng.random() < 0.85 else 0
     connect(world, slot, old.client_id, credential, version, rng.choice(("tcp", "tcp", "ws")),
             version == V5 and rng.random() < 0.3, clean, expiry_s)

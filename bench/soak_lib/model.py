@@ -104,6 +104,15 @@ class Session:
     def identity(self):
         return self.rights[0].identity
 
+    def refuses_resumption(self, identity):
+        """Whether the client id is refused to another client that would take up the session: NOT, MAY or MUST."""
+        if not self.rights:
+            # The broker has restarted. Mosquitto 2.1 tells the plugin of the session, 2.0 does not.
+            return MAY
+        if all(right.identity.subject == identity.subject for right in self.rights):
+            return NOT
+        return MUST if self.persistent and self.certain else MAY
+
     def keeps(self, qos):
         """Whether what comes without a connection waits for the next."""
         return (qos > 0 and self.persistent and bool(self.rights) and
@@ -134,8 +143,8 @@ class Session:
             return MUST
         if self.state == ON:
             return MAY if self.ending() is not None else MUST
-        # Without a connection nobody gets anything but by resuming the session, for which it takes a bound id.
-        if not self.persistent or "/" not in self.client_id:
+        # Without a connection nobody gets anything but by resuming the session.
+        if not self.persistent:
             return NOT
         return MAY if self.state == UNSURE or self._may_bind() else NOT
 

@@ -84,7 +84,7 @@ def restart(world, kill):
             # What was on the way is no less allowed for the broker's end.
             world.read_inbox(slot)
             slot.wire = slot.session = None
-    world.sessions = world.saved
+    world.sessions, world.last_subjects = world.saved, {}
     world.saved = {name: copy_of(session) for name, session in world.saved.items()}
     come_up(world)
 

@@ -87,10 +87,12 @@ class Wire(Client):
         deadline = time.monotonic() + TIMEOUT_S
         while True:
             kind, flags, body = self.recv(deadline - time.monotonic())
-            if kind == AUTH:
-                return not body or body[0] == 0
-            # Mosquitto refuses with a CONNACK, and hangs up.
-            if kind != CONNACK:
+            if kind == AUTH and (not body or body[0] == 0):
+                return True
+            if kind == CONNACK:
+                raise RuntimeError("a second CONNACK, which MQTT forbids")
+            # The plugin answers a refusal on Mosquitto 2.0 with another AUTH, and then ends the connection.
+            if kind != AUTH:
                 self._handle(kind, flags, body)
 
     def publish_many(self, messages, qos, retain=False):

@@ -62,6 +62,7 @@ class World:
             extra=LOG_LINES + "max_queued_messages 100000\nmax_inflight_messages 0\n")
         self.ends_on_expiry = True  # disconnect_on_expiry
         self.sessions = {}  # by client id; those that cannot be there any more are not
+        self.last_subjects = {}  # by client id: whom this broker process let in last
         self.saved = {}  # what a broker that is killed will have of them
         self.revocations = Revocations()
         self.slots = [Slot(number) for number in range(clients)]

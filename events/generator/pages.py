@@ -6,8 +6,15 @@ import json
 from .catalogue import kebab
 from .text import MARK, any_of, example_event, limits
 
-ENVELOPE = """A published event has these attributes; MQTT 5 publishes carry the content type
-`application/cloudevents+json; charset=utf-8`, which the broker does not look at.
+ENVELOPE = """The whole event is the MQTT payload: CloudEvents' *structured* mode. Binary mode, with the attributes in user
+properties, is refused with `event_invalid`. The CloudEvents SDK for Go uses binary mode unless you pass
+`WithForceStructured`.
+
+Each event reaches MQTT 5 subscribers with the content type `application/cloudevents+json; charset=utf-8`, whatever
+the publisher set. Of the publisher's other MQTT 5 properties only the message expiry passes. A Will's expiry does not.
+With `validate_events off` a publisher's properties pass as they are.
+
+An event has these attributes:
 
 | attribute | is |
 |---|---|
@@ -57,9 +64,15 @@ It has one question out at a time, and asks again when there is no answer within
 minute because no later event tells that the last one was dropped ([why one may be](control.md#replay)). Numbers are
 compared as texts, or as integers of 64 bits.
 
-That a number is missing for a moment is normal: an event with QoS 2 has its number before it is released, and a Will's is
-sent a moment after events that came meanwhile. An event that the broker refuses after it was numbered (too many of QoS 2
-in flight, or another plugin's decision) keeps its number, and is among those that are replayed. A subscription to some types or one entity alone sees numbers with gaps.
+A number may be missing for a moment. An event of QoS 2 has its number before the publisher releases it, and a Will
+arrives a moment after events that were published meanwhile. A client that sends the same PUBLISH of QoS 2 again gets
+the same number again. Equal bytes from another client, or in another exchange, are another event.
+
+An event that the broker refuses after it was numbered (too many of QoS 2 in flight, or another plugin's decision) keeps
+its number, and replays include it. A subscription to some types or to one entity sees numbers with gaps.
+
+A Will of a client with a token is checked and numbered like any other event. Wills that reach nobody: those of clients
+without a token, and those that a broker publishes when it is stopped.
 With `stamp_sequence false` there are no numbers, no `position` and no `replay`.
 """
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Which plugins the broker loaded before this one. */
+/* Which plugins the broker asks before this one. */
 
 #include <dlfcn.h>
 #include <link.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "plugin.h"
 #include "plugin_order.h"
@@ -67,4 +68,48 @@ oc_err_t check_order(oc_diag_t *diag)
                    "%s is loaded before this plugin; move its line below this one's, or its users' "
                    "rights go to tokens whose subject has the same name",
                    earlier);
+}
+
+static oc_err_t read_conf(oc_shared_t *shared, oc_diag_t *diag)
+{
+    char path[4096];
+    oc_diag_t cause = {0};
+
+    if (shared->conf)
+        return OC_OK;
+    if (oc_conf_watch_path(path, sizeof path))
+        shared->conf = oc_conf_watch_new(path, &cause);
+    else
+        (void)oc_fail(&cause, OC_E_IO, "the broker's command line does not name one file");
+    if (shared->conf)
+        return OC_OK;
+    return oc_fail(diag, OC_E_CONFIG,
+                   "the broker may ask another plugin first; let user id %u read all of "
+                   "mosquitto.conf: %s",
+                   (unsigned)geteuid(), cause.message);
+}
+
+static void warn_of_persistence(const plugin_t *plugin, const oc_conf_t *conf)
+{
+    if (conf->persistence && plugin->config.defer_non_jwt && !plugin->is_2_1)
+        mosquitto_log_printf(MOSQ_LOG_WARNING, "orgcast: " OC_PERSISTENCE_WARNING);
+}
+
+oc_err_t check_conf(const plugin_t *plugin, oc_diag_t *diag)
+{
+    oc_err_t err = read_conf(plugin->gate.shared, diag);
+    const oc_conf_t *conf;
+    const oc_conf_load_t *late;
+    char text[512];
+
+    /* Mosquitto 2.0 has no plugins for all listeners beside those of one. */
+    if (err)
+        return plugin->is_2_1 ? err : OC_OK;
+    conf = oc_conf_watch_conf(plugin->gate.shared->conf);
+    warn_of_persistence(plugin, conf);
+    late = oc_conf_asked_late(conf);
+    if (!late)
+        return OC_OK;
+    oc_conf_asked_late_text(late, text, sizeof text);
+    return oc_fail(diag, OC_E_CONFIG, "%s:%u: %s", late->place.file, late->place.line, text);
 }

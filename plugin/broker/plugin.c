@@ -102,7 +102,8 @@ static oc_err_t register_callbacks(plugin_t *plugin, oc_diag_t *diag)
     }
     plugin->is_2_1 = mosquitto_callback_register(plugin->id, EVENT_CLIENT_OFFLINE, on_disconnect,
                                                  NULL, plugin) == MOSQ_ERR_SUCCESS;
-    return register_control(plugin, diag);
+    err = check_conf(plugin, diag);
+    return err ? err : register_control(plugin, diag);
 }
 
 static void stop(plugin_t *plugin)
@@ -117,14 +118,6 @@ static void stop(plugin_t *plugin)
                                             CONTROL_TOPIC);
     plugin_free(plugin);
     oc_json_guard_remove();
-}
-
-static void remember_options(void)
-{
-    char path[4096];
-
-    if (!shared.conf && oc_conf_watch_path(path, sizeof path))
-        shared.conf = oc_conf_watch_new(path);
 }
 
 EXPORT int mosquitto_plugin_version(int supported_version_count, const int *supported_versions)
@@ -165,7 +158,6 @@ EXPORT int mosquitto_plugin_init(mosquitto_plugin_id_t *identifier, void **userd
                          oc_verifier_key_count(plugin->gate.verifier),
                          plugin->config.template_count,
                          plugin->config.defer_non_jwt ? "deferred" : "denied");
-    remember_options();
     *userdata = plugin;
     return MOSQ_ERR_SUCCESS;
 }

@@ -138,8 +138,10 @@ bool event_send(const plugin_t *plugin, const char *client_id, const char *topic
 
 /* --- order.c --- */
 
-/* Whether this plugin is the first one that the broker asks. */
+/* Refuses another plugin that is loaded already. */
 oc_err_t check_order(oc_diag_t *diag);
+/* Reads mosquitto.conf. Refuses another plugin that the broker asks first although it is loaded later. */
+oc_err_t check_conf(const plugin_t *plugin, oc_diag_t *diag);
 
 /* --- clients.c: what clients do --- */
 

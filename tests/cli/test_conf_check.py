@@ -124,7 +124,11 @@ CASES = [
     Case("dynamic-security above the plugin", conf(
         "plugin {dynsec}", "plugin_opt_config_file {folder}/dynsec.json", "plugin {plugin}", SECRET,
         "plugin_opt_non_jwt_clients defer", plugin=False),
-         (("main", 6, "the dynamic-security plugin is loaded before this one"),)),
+         (("main", 4, "'plugin' loads another plugin before this one; move the line and its options below"),)),
+    Case("another plugin above, for another listener", conf(
+        "auth_plugin {dynsec}", "plugin_opt_config_file {folder}/dynsec.json", "listener {free} 127.0.0.1",
+        "plugin {plugin}", SECRET, plugin=False).replace("listener", "per_listener_settings true\nlistener", 1),
+         (("main", 5, "'auth_plugin' loads another plugin before this one"),)),
     Case("dynamic-security below the plugin", conf(
         SECRET, "plugin_opt_non_jwt_clients defer", "plugin {dynsec}",
         "plugin_opt_config_file {folder}/dynsec.json")),
@@ -279,6 +283,39 @@ def warning(orgcast, path):
     found = json.loads(line)
     assert (found["severity"], found["file"], found["message"]) == ("warning", str(path), text)
     return found["line"], text
+
+
+GLOBAL = "is for all listeners, so the broker asks it first"
+
+
+@pytest.mark.parametrize("lines,number,message", [
+    (["per_listener_settings true", "listener 1", "plugin {plugin}", "{secret}", "global_plugin /x/acl.so"],
+     5, rf"'global_plugin /x/acl.so' {GLOBAL}; move it to its listeners"),
+    (["plugin_load o {plugin}", "{secret}", "listener 1", "plugin_use o"],
+     1, "'plugin_load' needs 'per_listener_settings true'; .* load this one by 'plugin'"),
+    (["per_listener_settings true", "plugin_load o {plugin}", "{secret}", "listener 1", "plugin_use o"], 0, None),
+    (["plugin_load other /x/acl.so", "plugin {plugin}", "{secret}"],
+     1, "'plugin_load' loads another plugin before this one"),
+    (["per_listener_settings true", "global_plugin {plugin}", "{secret}", "global_plugin /x/acl.so"], 0, None),
+    (["plugin /x/mosquitto_persist_sqlite.so", "acl_file /x/acl", "plugin {plugin}", "{secret}"], 0, None),
+    (["per_listener_settings true", "listener 1", "plugin {plugin}", "{secret}", "acl_file /x/acl"], 0, None),
+])
+def test_what_the_broker_asks_first(orgcast, tmp_path, secret_file, lines, number, message):
+    """Of Mosquitto 2.1."""
+    text = "\n".join([*lines, USER]).format(plugin=PLUGIN, secret=f"plugin_opt_jwt_secret_file {secret_file}")
+    (tmp_path / "conf").write_text(text)
+    result = orgcast("conf", "check", tmp_path / "conf")
+    if message:
+        assert re.search(rf"(?m)/conf:{number}: {message}", result.stdout)
+    assert result.returncode == (1 if message else 0), result.stdout
+
+
+def test_persistence_beside_other_clients_is_a_warning(orgcast, tmp_path, secret_file):
+    text = f"{USER}persistence true\nplugin {PLUGIN}\nplugin_opt_jwt_secret_file {secret_file}\n"
+    (tmp_path / "conf").write_text(text)
+    assert "warning" not in orgcast("conf", "check", tmp_path / "conf").stdout
+    (tmp_path / "conf").write_text(text + "plugin_opt_non_jwt_clients defer\n")
+    assert "Mosquitto before 2.0.16 writes its memory" in warning(orgcast, tmp_path / "conf")[1]
 
 
 def test_a_skipped_key_is_a_warning(orgcast, tmp_path, keys):

@@ -3,13 +3,16 @@
 
 import itertools
 import json
+import re
+import subprocess
 
 import dynsec
 import pytest
+from broker import MOSQUITTO, PLUGIN, mosquitto_version
 from conftest import BrokerPool
 from control import RESPONSE, TOPIC, code, connect_enhanced, data
 from events import event, event_id, topic
-from mqtt import NOT_AUTHORIZED, V5, V31, VERSION_NAMES, VERSIONS, Client
+from mqtt import NOT_AUTHORIZED, TIMEOUT_S, V5, V31, VERSION_NAMES, VERSIONS, Client
 
 ALL = "org/acme/invoices/#"
 
@@ -280,6 +283,95 @@ def test_other_plugins_below_give_a_token_nothing(name, make_broker, secret_file
                          extra=acl_plugin_lines(name, tmp_path))
     ops = join(broker, "ops-1", tokens.member(sub="ops"), V5)
     assert ops.subscribe([ALL, "#", "plant/#"]) == [0, NOT_AUTHORIZED, NOT_AUTHORIZED]
+
+
+def refused_lines(broker, change):
+    """What a broker says that refuses its configuration after change(text)."""
+    text = change(broker.config())
+    return broker.refused_start(text)
+
+
+def by_name(text):
+    """The same plugin for the same listener, loaded by name."""
+    return text.replace(f"\nplugin {PLUGIN}", f"\nplugin_load orgcast {PLUGIN}") + "plugin_use orgcast\n"
+
+
+@pytest.mark.parametrize("name", ACL_PLUGINS)
+def test_no_plugin_for_all_listeners_beside_that_of_one(name, make_broker, secret_file, tmp_path):
+    """Mosquitto 2.1 asks global plugins first, wherever their lines are: a token for `ops` got everything."""
+    lines = acl_plugin_lines(name, tmp_path).replace("plugin /", "global_plugin /")
+    broker = make_broker({"jwt_secret_file": secret_file}, per_listener=True, start=False)
+    log = refused_lines(broker, lambda text: text + lines)
+    assert re.search(rf"mosquitto.conf:\d+: 'global_plugin \S+/mosquitto_{ACL_PLUGINS[name]}.so' is for all listeners, so "
+                     "the broker asks it first; move it to its listeners, below this plugin", log)
+
+
+@pytest.mark.skipif(mosquitto_version() < (2, 1), reason="has no plugin_load")
+def test_by_name_it_is_for_single_listeners(make_broker, secret_file):
+    """Without per_listener_settings an acl_file is for all, and SIGHUP may add one."""
+    broker = make_broker({"jwt_secret_file": secret_file}, start=False)
+    assert re.search(r"mosquitto.conf:\d+: 'plugin_load' needs 'per_listener_settings true'", refused_lines(broker, by_name))
+
+
+HOWS = {
+    # Then this plugin is asked first.
+    "global": lambda text: text.replace(f"\nplugin {PLUGIN}", f"\nglobal_plugin {PLUGIN}"),
+    "by name": by_name,
+    "one listener's": lambda text: text,
+}
+
+
+@pytest.mark.parametrize("how", HOWS)
+@pytest.mark.parametrize("sparkplug", [False, True], ids=["alone", "beside a harmless one"])
+def test_plugins_beside_that_of_a_listener_that_are_no_danger(how, sparkplug, make_broker, secret_file, tmp_path, tokens,
+                                                              join):
+    lines = acl_plugin_lines("acl-file", tmp_path)
+    broker = make_broker({"jwt_secret_file": secret_file}, per_listener=True, start=False)
+    text = HOWS[how](broker.config()) + (lines.replace("plugin /", "global_plugin /") if how == "global" else lines)
+    if sparkplug:
+        text += f"global_plugin {dynsec.own_plugin('sparkplug-aware')}\n"
+    broker.config = lambda: text
+    broker.start()
+    ops = join(broker, "ops-1", tokens.member(sub="ops"), V5)
+    assert ops.subscribe([ALL, "#", "plant/#"]) == [0, NOT_AUTHORIZED, NOT_AUTHORIZED]
+
+
+@pytest.mark.parametrize("how", [*HOWS, "everywhere"])
+def test_an_acl_file_that_sighup_adds_is_asked_later(how, make_broker, secret_file, tmp_path, tokens, join):
+    if how in ("global", "by name") and mosquitto_version() < (2, 1):
+        pytest.skip("this broker has no such line")
+    broker = make_broker({"jwt_secret_file": secret_file}, per_listener=how != "everywhere", start=False)
+    text = HOWS.get(how, lambda text: text)(broker.config())
+    broker.config = lambda: text
+    broker.start()
+    acl, path = tmp_path / "acl", broker.folder / "mosquitto.conf"
+    acl.write_text("user ops\ntopic readwrite #\n")
+    acl.chmod(0o600)
+    path.write_text(text + f"acl_file {acl}\n")
+    broker.reload()
+    ops = join(broker, "ops-1", tokens.member(sub="ops"), V5)
+    assert ops.subscribe([ALL, "#", "plant/#"]) == [0, NOT_AUTHORIZED, NOT_AUTHORIZED]
+
+
+@pytest.mark.parametrize("mode", ["deny", "defer"])
+def test_persistence_beside_other_clients_is_a_warning(mode, make_broker, secret_file):
+    """Before 2.0.16 Mosquitto writes its memory into mosquitto.db, once a client has no username."""
+    broker = make_broker({"jwt_secret_file": secret_file, "non_jwt_clients": mode}, persistence=True)
+    warned = "Mosquitto before 2.0.16 writes its memory" in broker.log()
+    assert warned == (mode == "defer" and mosquitto_version() < (2, 1))
+
+
+@pytest.mark.skipif(mosquitto_version() < (2, 1), reason="asks plugins in the order of their lines alone")
+def test_a_configuration_that_the_plugin_cannot_read(make_broker, secret_file, tmp_path):
+    """It could hide a plugin that is asked first."""
+    text = make_broker({"jwt_secret_file": secret_file}, start=False).config()
+    (tmp_path / "conf").write_text(text)
+    (tmp_path / "further").write_text("# more\n")
+    done = subprocess.run([MOSQUITTO, "-c", tmp_path / "conf", "-c", tmp_path / "further"], capture_output=True,
+                          text=True, timeout=TIMEOUT_S, check=False)
+    assert done.returncode > 0
+    assert re.search("let user id .* read all of mosquitto.conf: the broker's command line does not name one file",
+                     done.stderr)
 
 
 @pytest.mark.parametrize("name", ["persist-sqlite", "sparkplug-aware"])

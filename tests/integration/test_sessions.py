@@ -397,6 +397,26 @@ def test_clean_start_off_after_a_restart(version, make_broker, tokens, join, sec
     assert back.drain() == []
 
 
+@pytest.mark.parametrize("organization", ["acme", "globex"])
+def test_unacknowledged_events_after_a_restart(organization, make_broker, tokens, join, secret_file):
+    """Mosquitto 2.0 does not say whose session it restored. Another subject gets only what its token allows."""
+    broker = make_broker({"jwt_secret_file": secret_file}, persistence=True)
+    # The owner reads nothing more, so it acknowledges nothing.
+    join(broker, "free", tokens.member(), V311, clean=False).subscribe(ALL, qos=1)
+    publisher = join(broker, "publisher", tokens.publisher(), V5)
+    for _ in range(3):
+        publisher.publish(*event("acme"))
+    broker.stop()
+    broker.start()
+    with Client(broker, V311) as thief:
+        answer = thief.connect("free", tokens.member(organization, "eve"), clean=False)
+        if mosquitto_version() >= (2, 1):
+            assert answer.code == refused(V311)
+        else:
+            assert answer.code == 0 and answer.session_present
+            assert len(thief.drain()) == (3 if organization == "acme" else 0)
+
+
 # -- a broker that restarts ---------------------------------------------------------------------------
 
 

@@ -149,6 +149,25 @@ def test_events_have_their_own_properties(props, qos, numbered, reader, tokens, 
     assert [message.properties for message in ear.take(20)] == [expected] * 20
 
 
+@pytest.mark.parametrize("qos", [0, 1, 2])
+def test_events_with_a_topic_alias(qos, numbered, reader, tokens, join):
+    """The alias is between the publisher and the broker: subscribers get the topic, the number and no alias."""
+    broker = numbered()
+    ear = reader(broker)
+    sender = join(broker, "sender", tokens.publisher(), V5)
+    where, payload = event("acme")
+    for topic_name in (where, "", ""):
+        assert sender.publish(topic_name, payload, qos=qos, props={"topic_alias": 1}) == 0
+    got = ear.take(3)
+    assert [(message.topic, message.properties) for message in got] == [(where, CONTENT_TYPE)] * 3
+    assert [place(message.payload)[1] for message in got] == [1, 2, 3]
+    # An alias gives no right: the topic behind it is checked.
+    elsewhere, payload = event("globex")
+    for topic_name in (elsewhere, ""):
+        assert qos == 0 or sender.publish(topic_name, payload, qos=qos, props={"topic_alias": 2}) >= 0x80
+    assert ear.drain() == []
+
+
 @pytest.mark.parametrize("version", [V31, V311], ids=VERSION_NAMES.get)
 def test_events_of_old_clients_have_a_content_type(version, numbered, reader, tokens, join):
     broker = numbered()
@@ -206,6 +225,29 @@ def test_wills_that_are_refused(numbered, reader, tokens, join):
         assert broker.denial("publish", name, mark)
     assert ear.drain() == []
     assert data(ear, "position", organizationId="acme")["sequence"] == f"{0:020}"
+
+
+@by_version
+def test_a_will_is_no_command(version, make_broker, secret_file, tmp_path, tokens, join):
+    """Mosquitto 2.1 closes the connection that brings one. On 2.0 the plugin refuses it."""
+    broker = make_broker({"jwt_secret_file": secret_file, "revocation_file": tmp_path / "revocations"})
+    command = json.dumps({"commands": [{"command": "revoke", "subject": "eve"}]}).encode()
+    admin = tokens.member(sub="ops", scope="orgcast:admin invoices:publish")
+    wills = {"order": Will(TOPIC, command), "kept": Will(TOPIC, command, 1, True),
+             "answer": Will(f"{TOPIC}/response", b"{}", 1)}
+    watcher = join(broker, "watcher", admin, V5)
+    assert watcher.subscribe(f"{TOPIC}/response") == [0]
+    for name, will in wills.items():
+        mark = broker.mark()
+        with Client(broker, version) as client:
+            try:
+                assert client.connect(name, admin, will=will).code == 0
+            except Closed:
+                continue
+        broker.wait_gone(name, mark)
+        assert broker.denial("publish", name, mark)[0] == will.topic
+    assert watcher.drain() == []
+    assert data(watcher, "listRevocations")["revocations"] == []
 
 
 def test_a_bridge_brings_numbered_events(make_broker, secret_file, tokens, join):

@@ -41,7 +41,7 @@ static const struct {
 
 START_TEST(changes)
 {
-    oc_conf_watch_t *watch = oc_conf_watch_new(write_conf(cases[_i].before));
+    oc_conf_watch_t *watch = oc_conf_watch_new(write_conf(cases[_i].before), NULL);
     char names[256];
 
     ck_assert_ptr_nonnull(watch);
@@ -54,7 +54,7 @@ END_TEST
 
 START_TEST(a_long_list_is_cut)
 {
-    oc_conf_watch_t *watch = oc_conf_watch_new(write_conf(PLUGIN));
+    oc_conf_watch_t *watch = oc_conf_watch_new(write_conf(PLUGIN), NULL);
     char text[4096] = PLUGIN;
     char names[64];
 
@@ -69,7 +69,7 @@ END_TEST
 
 START_TEST(what_cannot_be_compared)
 {
-    oc_conf_watch_t *watch = oc_conf_watch_new(write_conf(PLUGIN));
+    oc_conf_watch_t *watch = oc_conf_watch_new(write_conf(PLUGIN), NULL);
     char names[64] = "kept";
     oc_diag_t diag = {0};
 
@@ -77,7 +77,10 @@ START_TEST(what_cannot_be_compared)
     ck_assert_int_eq(oc_conf_watch_compare(watch, names, sizeof names, &diag), OC_E_IO);
     ck_assert_ptr_nonnull(strstr(diag.message, "loads the plugin 0 times, and did so 1 times"));
     ck_assert_str_eq(names, "kept");
-    ck_assert_ptr_null(oc_conf_watch_new("/no/such/file"));
+    ck_assert_ptr_null(oc_conf_watch_new("/no/such/file", NULL));
+    diag = (oc_diag_t){0};
+    ck_assert_ptr_null(oc_conf_watch_new(write_conf("include_dir /no/such/folder\n"), &diag));
+    ck_assert_ptr_nonnull(strstr(diag.message, ":1: include_dir '/no/such/folder': No such file"));
     oc_conf_watch_free(watch);
     oc_conf_watch_free(NULL);
 }
