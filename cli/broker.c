@@ -6,8 +6,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "token.h"
+
+/* The token file that each connection reads again. NULL: there is none, or it can be read once only. */
+static const char *lasting_token_file(const cli_args_t *args)
+{
+    const char *path = cli_args_get(args, CLI_OPT_TOKEN_FILE);
+    struct stat st;
+
+    return path && strcmp(path, "-") != 0 && stat(path, &st) == 0 && S_ISREG(st.st_mode) ? path
+                                                                                         : NULL;
+}
 
 int cli_broker_init(const cli_args_t *args, cli_broker_t *broker)
 {
@@ -25,6 +36,7 @@ int cli_broker_init(const cli_args_t *args, cli_broker_t *broker)
     if (!broker->has_token) {
         int code = cli_token_read(args, &broker->token);
 
+        broker->token_file = lasting_token_file(args);
         broker->has_token = broker->token != NULL;
         return code;
     }
@@ -33,11 +45,10 @@ int cli_broker_init(const cli_args_t *args, cli_broker_t *broker)
 
 int cli_broker_renew_token(const cli_args_t *args, cli_broker_t *broker)
 {
-    const char *path = cli_args_get(args, CLI_OPT_TOKEN_FILE);
     char *token = NULL;
     int code;
 
-    if (!path || strcmp(path, "-") == 0)
+    if (!broker->token_file)
         return CLI_DONE;
     code = cli_token_read(args, &token);
     if (code != CLI_DONE)

@@ -19,6 +19,7 @@ typedef struct cli_broker {
     const char *host; /* borrowed */
     uint16_t port;
     const char *tls_ca_file; /* borrowed; NULL: no TLS */
+    const char *token_file;  /* borrowed; read again for each connection; NULL: the token is kept */
     char *token;             /* owned; NULL: none was given, or --signing-key-file was */
     bool has_token;          /* a token goes to the broker */
     bool signs;              /* it is signed with --signing-key-file */
@@ -27,8 +28,8 @@ typedef struct cli_broker {
 /* Returns an exit code; unless it is CLI_DONE, everything has been said. The token is not read when
  * --signing-key-file is given. */
 int cli_broker_init(const cli_args_t *args, cli_broker_t *broker);
-/* For a further connection: a token that is in a file is read again, since something may have renewed it. Exit
- * code as above; then the token is the one before. */
+/* For a further connection: read the token file again, since something may have renewed the token. A pipe cannot be
+ * read twice, so its token is kept. Exit code as above; unless it is CLI_DONE, the old token stays. */
 int cli_broker_renew_token(const cli_args_t *args, cli_broker_t *broker);
 void cli_broker_done(cli_broker_t *broker);
 

@@ -221,12 +221,13 @@ static int finish(emit_run_t *run, const cli_broker_t *broker, bool summary)
 static int open_emitter(emit_run_t *run, const cli_broker_t *broker, const char *organization_id)
 {
     const cli_args_t *args = run->args;
-    const char *token_file = cli_args_get(args, CLI_OPT_TOKEN_FILE);
     orgcast_diag_t diag = {0};
     orgcast_emitter_options_t options = {
         .host = broker->host,
         .port = broker->port,
         .tls_ca_file = broker->tls_ca_file,
+        .token = broker->token_file ? NULL : broker->token,
+        .token_file = broker->token_file,
         .source = cli_args_get(args, CLI_OPT_SOURCE),
         .signing_key_file = cli_args_get(args, CLI_OPT_SIGNING_KEY_FILE),
         .claims = {.subject = cli_args_get(args, CLI_OPT_SUB),
@@ -240,11 +241,6 @@ static int open_emitter(emit_run_t *run, const cli_broker_t *broker, const char 
         .context = &run->receipts,
     };
 
-    /* A file is read again for each connect, so that a renewed token is found there. */
-    if (token_file && strcmp(token_file, "-") != 0)
-        options.token_file = token_file;
-    else
-        options.token = broker->token;
     if (orgcast_emitter_open(&options, &run->emitter, &diag) != ORGCAST_OK)
         return cli_error(args, "%s", diag.message);
     return CLI_DONE;

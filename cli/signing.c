@@ -64,7 +64,7 @@ int cli_signing_token(const cli_args_t *args, const char *subject, const char *s
 
     if (!claims)
         return cli_usage_error(args, "an argument is not UTF-8");
-    if (oc_file_read(path, OC_KEY_FILE_MAX, &key, &key_len, &diag) != OC_OK)
+    if (oc_file_read_once(path, OC_KEY_FILE_MAX, &key, &key_len, &diag) != OC_OK)
         return cli_error(args, "the key file cannot be read: %s", diag.message);
     err = oc_mint_token(given_or(args, CLI_OPT_ALG, "HS256"), cli_args_get(args, CLI_OPT_KID), key,
                         key_len, claims, ret_token, &diag);

@@ -54,7 +54,8 @@ int cli_token_read(const cli_args_t *args, char **ret_token)
         code = read_stdin(args, &text, &len);
     else if (!path)
         code = read_environment(args, &text, &len);
-    else if (oc_file_read(path, CLI_TOKEN_MAX_BYTES, (unsigned char **)&text, &len, &diag) != OC_OK)
+    else if (oc_file_read_once(path, CLI_TOKEN_MAX_BYTES, (unsigned char **)&text, &len, &diag) !=
+             OC_OK)
         code = cli_error(args, "the token file cannot be read: %s", diag.message);
     if (code != CLI_DONE || !text)
         return code;

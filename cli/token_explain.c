@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* orgcast token explain: the plugin's own decision about a token, step by step, without a broker. */
 #include <jansson.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,19 +27,25 @@ static const cli_use_t uses[] = {
     {CLI_OPT_SUBSCRIBE, false, NULL},
     {CLI_OPT_PUBLISH, false, NULL},
     {CLI_OPT_TIMEOUT, false, "how long to wait for a jwks_url (default 10)"},
-    {CLI_OPT_JSON, false, "print an object with allowed, reason, detail and steps"},
+    {CLI_OPT_JSON, false, "print an object with file, line, allowed, reason, detail\nand steps"},
     {CLI_OPT_NONE, false, NULL},
 };
 
 static const char notes[] =
     "Runs the checks that the plugin runs, with the keys and options of FILE, a mosquitto.conf, "
     "and\n"
-    "stops at the first that fails. Key sets behind a jwks_url are fetched. Exits with 0 when the\n"
-    "token would be accepted (and the topic allowed), 1 with the reason code otherwise.\n"
-    "Revocations, limits and the rules about client ids need the broker and are not looked at.";
+    "stops at the first that fails. When FILE loads the plugin for several listeners, it does so "
+    "for\n"
+    "each of these lines. Key sets behind a jwks_url are fetched. Exits with 0 when the token "
+    "would "
+    "be\n"
+    "accepted (and the topic allowed) everywhere, 1 otherwise. Revocations, limits and the rules "
+    "about\n"
+    "client ids need the broker and are not looked at.";
 
 typedef struct report {
     bool json;
+    const oc_conf_place_t *place; /* of the line that loads the plugin */
     json_t *steps;
     oc_err_t reason;
     char detail[256];
@@ -183,19 +190,27 @@ static void print_problem(void *context, const oc_conf_place_t *place, const cha
     fprintf(stderr, "%s:%u: %s\n", place->file, place->line, message);
 }
 
+static void print_json(const report_t *report)
+{
+    char file[PATH_MAX];
+    json_t *object =
+        json_pack("{s:s, s:i, s:b}", "file", oc_utf8_clean(report->place->file, file, sizeof file),
+                  "line", (int)report->place->line, "allowed", !report->reason);
+
+    if (report->reason)
+        (void)json_object_update_new(object,
+                                     json_pack("{s:s, s:s}", "reason", oc_err_name(report->reason),
+                                               "detail", report->detail));
+    (void)json_object_set(object, "steps", report->steps);
+    (void)json_dumpf(object, stdout, JSON_COMPACT);
+    (void)putchar('\n');
+    json_decref(object);
+}
+
 static void print_decision(const report_t *report)
 {
     if (report->json) {
-        json_t *line = report->reason
-                           ? json_pack("{s:b, s:s, s:s, s:O}", "allowed", false, "reason",
-                                       oc_err_name(report->reason), "detail", report->detail,
-                                       "steps", report->steps)
-                           : json_pack("{s:b, s:O}", "allowed", true, "steps", report->steps);
-
-        if (line)
-            (void)json_dumpf(line, stdout, JSON_COMPACT);
-        (void)putchar('\n');
-        json_decref(line);
+        print_json(report);
     } else if (report->reason) {
         printf("refused: %s (%s)\n", oc_err_name(report->reason), report->detail);
     } else {
@@ -203,10 +218,17 @@ static void print_decision(const report_t *report)
     }
 }
 
+static int fail_config(const cli_args_t *args, const oc_conf_plugin_t *plugin, const char *message)
+{
+    return cli_error(args, "%s:%u: %s ('orgcast conf check' names the line)", plugin->place.file,
+                     plugin->place.line, message);
+}
+
 static int explain(const cli_args_t *args, const oc_conf_plugin_t *plugin, const char *token,
                    long long timeout_s)
 {
-    report_t report = {.json = cli_args_has(args, CLI_OPT_JSON), .steps = json_array()};
+    report_t report = {
+        .json = cli_args_has(args, CLI_OPT_JSON), .place = &plugin->place, .steps = json_array()};
     oc_keyring_t *ring = NULL;
     oc_config_t config;
     oc_diag_t diag = {0};
@@ -214,12 +236,12 @@ static int explain(const cli_args_t *args, const oc_conf_plugin_t *plugin, const
 
     if (oc_config_init(&config, plugin->options, plugin->option_count, &diag) != OC_OK) {
         json_decref(report.steps);
-        return cli_error(args, "%s ('orgcast conf check' names the line)", diag.message);
+        return fail_config(args, plugin, diag.message);
     }
     /* The cache is the broker's, which runs as another user. */
     config.jwks_cache_read_only = true;
     if (oc_keyring_new(&config, log_line, NULL, &ring, &diag) != OC_OK) {
-        code = cli_error(args, "%s ('orgcast conf check' names the line)", diag.message);
+        code = fail_config(args, plugin, diag.message);
     } else {
         wait_for_sets(ring, timeout_s);
         code = explain_token(&report, args, &config, ring, token) == OC_OK ? CLI_DONE : CLI_FAILED;
@@ -228,6 +250,25 @@ static int explain(const cli_args_t *args, const oc_conf_plugin_t *plugin, const
     oc_keyring_free(ring);
     oc_config_done(&config);
     json_decref(report.steps);
+    return code;
+}
+
+/* The decision can differ from listener to listener. CLI_DONE when each plugin line accepts the token. */
+static int explain_each(const cli_args_t *args, const oc_conf_t *conf, const char *token,
+                        long long timeout_s)
+{
+    int code = CLI_DONE;
+
+    for (size_t i = 0; i < conf->plugin_count; i++) {
+        const oc_conf_plugin_t *plugin = conf->plugins[i];
+        char file[PATH_MAX];
+
+        if (conf->plugin_count > 1 && !cli_args_has(args, CLI_OPT_JSON))
+            printf("%s:%u:\n", oc_utf8_clean(plugin->place.file, file, sizeof file),
+                   plugin->place.line);
+        if (explain(args, plugin, token, timeout_s) != CLI_DONE)
+            code = CLI_FAILED;
+    }
     return code;
 }
 
@@ -253,13 +294,8 @@ static int run(const cli_args_t *args)
         code = cli_error(args, "%s", diag.message);
     else if (conf.plugin_count == 0)
         code = cli_error(args, "'%s' has no line that loads mosquitto_orgcast.so", path);
-    else if (conf.plugin_count > 1)
-        code = cli_error(args,
-                         "'%s' loads the plugin %zu times, so the answer depends on the listener: "
-                         "give a file with one of these lines",
-                         path, conf.plugin_count);
     else
-        code = explain(args, conf.plugins[0], token, timeout_s);
+        code = explain_each(args, &conf, token, timeout_s);
     oc_conf_done(&conf);
     return code;
 }

@@ -196,7 +196,7 @@ static int run_token_sign(const cli_args_t *args)
     claims_json = json_dumps(claims, JSON_COMPACT);
     if (!claims_json)
         return cli_error(args, "out of memory");
-    if (oc_file_read(key_file, OC_KEY_FILE_MAX, &key, &key_len, &diag) != OC_OK)
+    if (oc_file_read_once(key_file, OC_KEY_FILE_MAX, &key, &key_len, &diag) != OC_OK)
         return cli_error(args, "the key file cannot be read: %s", diag.message);
     err = oc_mint_token(alg ? alg : "HS256", cli_args_get(args, CLI_OPT_KID), key, key_len,
                         claims_json, &token, &diag);

@@ -17,27 +17,71 @@ static void closep(int *fd)
         (void)close(*fd);
 }
 
+/* The cause is in errno. */
+static oc_err_t fail_open(const char *path, oc_diag_t *diag)
+{
+    if (errno == EACCES)
+        return oc_fail(diag, OC_E_IO, "'%s': not readable for user id %u", path,
+                       (unsigned)geteuid());
+    return oc_fail(diag, OC_E_IO, "'%s': %s", path, strerror(errno));
+}
+
+static oc_err_t fail_empty(const char *path, oc_diag_t *diag)
+{
+    return oc_fail(diag, OC_E_IO, "'%s' is empty", path);
+}
+
+static oc_err_t fail_directory(const char *path, oc_diag_t *diag)
+{
+    return oc_fail(diag, OC_E_IO, "'%s' is a directory", path);
+}
+
 /* O_NONBLOCK: opening a FIFO must not hang the caller. */
 static oc_err_t open_file(const char *path, int flags, int *ret_fd, struct stat *ret_st,
                           oc_diag_t *diag)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | flags);
 
-    if (fd < 0 && errno == EACCES)
-        return oc_fail(diag, OC_E_IO, "'%s': not readable for user id %u", path,
-                       (unsigned)geteuid());
     if (fd < 0 && errno == ELOOP && (flags & O_NOFOLLOW))
         return oc_file_fail_trust(path, diag);
     if (fd < 0)
-        return oc_fail(diag, OC_E_IO, "'%s': %s", path, strerror(errno));
+        return fail_open(path, diag);
     *ret_fd = fd;
     if (fstat(fd, ret_st) != 0)
         return oc_fail(diag, OC_E_IO, "'%s': %s", path, strerror(errno));
     if (S_ISDIR(ret_st->st_mode))
-        return oc_fail(diag, OC_E_IO, "'%s' is a directory", path);
+        return fail_directory(path, diag);
     if (!S_ISREG(ret_st->st_mode))
         return oc_fail(diag, OC_E_IO, "'%s' is not a regular file", path);
     return OC_OK;
+}
+
+/* Read until the end of the file or until cap bytes are there. */
+static oc_err_t read_up_to(const char *path, int fd, unsigned char *bytes, size_t cap,
+                           size_t *ret_len, oc_diag_t *diag)
+{
+    size_t len = 0;
+
+    while (len < cap) {
+        ssize_t got = read(fd, bytes + len, cap - len);
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0 && errno == EISDIR)
+            return fail_directory(path, diag);
+        if (got < 0)
+            return oc_fail(diag, OC_E_IO, "'%s': %s", path, strerror(errno));
+        if (got == 0)
+            break;
+        len += (size_t)got;
+    }
+    *ret_len = len;
+    return OC_OK;
+}
+
+static oc_err_t fail_too_long(const char *path, size_t max_len, oc_diag_t *diag)
+{
+    return oc_fail(diag, OC_E_IO, "'%s' is longer than %zu bytes", path, max_len);
 }
 
 /* Of an open file that had st_size bytes. */
@@ -46,23 +90,16 @@ static oc_err_t read_file(const char *path, int fd, const struct stat *st, size_
 {
     OC_CLEANUP(oc_freep) unsigned char *bytes = NULL;
     size_t len = 0;
+    oc_err_t err;
 
     if (st->st_size < 0 || (size_t)st->st_size > max_len)
-        return oc_fail(diag, OC_E_IO, "'%s' is longer than %zu bytes", path, max_len);
+        return fail_too_long(path, max_len, diag);
     bytes = malloc((size_t)st->st_size + 1);
     if (!bytes)
         return oc_fail(diag, OC_E_NOMEM, "out of memory while reading '%s'", path);
-    while (len < (size_t)st->st_size) {
-        ssize_t got = read(fd, bytes + len, (size_t)st->st_size - len);
-
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return oc_fail(diag, OC_E_IO, "'%s': %s", path, strerror(errno));
-        if (got == 0)
-            break;
-        len += (size_t)got;
-    }
+    err = read_up_to(path, fd, bytes, (size_t)st->st_size, &len, diag);
+    if (err)
+        return err;
     bytes[len] = 0;
     *ret_len = len;
     *ret_bytes = oc_take(bytes);
@@ -83,7 +120,33 @@ oc_err_t oc_file_read(const char *path, size_t max_len, unsigned char **ret_byte
     if (err)
         return err;
     if (len == 0)
-        return oc_fail(diag, OC_E_IO, "'%s' is empty", path);
+        return fail_empty(path, diag);
+    *ret_len = len;
+    *ret_bytes = oc_take(bytes);
+    return OC_OK;
+}
+
+oc_err_t oc_file_read_once(const char *path, size_t max_len, unsigned char **ret_bytes,
+                           size_t *ret_len, oc_diag_t *diag)
+{
+    OC_CLEANUP(closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    OC_CLEANUP(oc_freep) unsigned char *bytes = NULL;
+    size_t len = 0;
+    oc_err_t err;
+
+    if (fd < 0)
+        return fail_open(path, diag);
+    bytes = malloc(max_len + 1);
+    if (!bytes)
+        return oc_fail(diag, OC_E_NOMEM, "out of memory while reading '%s'", path);
+    err = read_up_to(path, fd, bytes, max_len + 1, &len, diag);
+    if (err)
+        return err;
+    if (len > max_len)
+        return fail_too_long(path, max_len, diag);
+    if (len == 0)
+        return fail_empty(path, diag);
+    bytes[len] = 0;
     *ret_len = len;
     *ret_bytes = oc_take(bytes);
     return OC_OK;

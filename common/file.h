@@ -14,6 +14,12 @@
 OC_MUST_CHECK oc_err_t oc_file_read(const char *path, size_t max_len, unsigned char **ret_bytes,
                                     size_t *ret_len, oc_diag_t *diag);
 
+/* The same of a file that is read once in a process's life: it may be a pipe, FIFO or terminal as well, as the shell's
+ * <(...) gives. Waits until its writer closes it. Allocates max_len bytes. Not for the broker's thread. */
+OC_MUST_CHECK oc_err_t oc_file_read_once(const char *path, size_t max_len,
+                                         unsigned char **ret_bytes, size_t *ret_len,
+                                         oc_diag_t *diag);
+
 /* Who can write some files decides what their readers believe. Whether this is a regular file of root's, the
  * process's effective user's or `owner`'s, and nobody else may write it. */
 bool oc_file_trusted(const struct stat *file, uid_t owner);

@@ -41,6 +41,22 @@ static const char *marked_form(const unsigned char *secret, size_t secret_len)
     return NULL;
 }
 
+/* Every DER key and certificate is a SEQUENCE that begins with a SEQUENCE or an INTEGER. Asking OpenSSL costs thousands
+ * of allocations. */
+static bool may_be_der(const unsigned char *bytes, size_t len)
+{
+    const unsigned char *at = bytes;
+    long content_len;
+    int tag;
+    int class;
+    bool found = len > 0 && bytes[0] == 0x30 &&
+                 !(ASN1_get_object(&at, &content_len, &tag, &class, (long)len) & 0x80) &&
+                 content_len > 0 && (*at == 0x30 || *at == 0x02);
+
+    ERR_clear_error();
+    return found;
+}
+
 /* A public or private key in any of OpenSSL's structures, or a certificate. */
 static bool is_der(const unsigned char *bytes, size_t len)
 {
@@ -85,7 +101,7 @@ static oc_err_t check_base64(const unsigned char *secret, size_t secret_len, boo
     if (!err)
         *ret_der =
             oc_b64url_decode(text, to_b64url(secret, secret_len, text), bytes, secret_len, &len) &&
-            is_der(bytes, len);
+            may_be_der(bytes, len) && is_der(bytes, len);
     if (text)
         OPENSSL_cleanse(text, secret_len);
     if (bytes)
@@ -112,7 +128,7 @@ oc_err_t oc_secret_check(const unsigned char *secret, size_t secret_len, const c
 {
     const char *form = marked_form(secret, secret_len);
     int different = count_different(secret, secret_len);
-    bool der = is_der(secret, secret_len);
+    bool der = may_be_der(secret, secret_len) && is_der(secret, secret_len);
 
     if (different < OC_SECRET_BYTES_MIN)
         return oc_fail(diag, OC_E_CONFIG,

@@ -2,6 +2,7 @@
 """Runs the orgcast command, to its end or in the background, and brokers for it."""
 
 import contextlib
+import os
 import re
 import socket
 import subprocess
@@ -86,6 +87,30 @@ def token_file(tmp_path):
         path.write_text(token + "\n")
         return path
     return write
+
+
+@pytest.fixture
+def pipe(tmp_path):
+    """pipe(content) makes a FIFO that somebody writes to once, as the shell's <(…) does; gives its path."""
+    paths, threads = [], []
+
+    def write(path, content):
+        with contextlib.suppress(BrokenPipeError):
+            path.write_bytes(content)
+
+    def make(content):
+        path = tmp_path / f"pipe-{len(paths)}"
+        os.mkfifo(path)
+        paths.append(path)
+        threads.append(threading.Thread(target=write, args=(path, content)))
+        threads[-1].start()
+        return path
+
+    yield make
+    for path, thread in zip(paths, threads):
+        while thread.is_alive():  # nobody has read all of it
+            os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK))
+            thread.join(0.05)
 
 
 @pytest.fixture

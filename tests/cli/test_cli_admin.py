@@ -383,6 +383,13 @@ def test_token_file_and_stdin(orgcast, plugin_broker, token, token_file):
     assert result.returncode == 0
 
 
+def test_token_and_key_from_a_pipe(orgcast, plugin_broker, token, private_key, pipe):
+    for arguments in (("--token-file", pipe(token().encode())),
+                      ("--signing-key-file", pipe(private_key("hs").read_bytes()))):
+        result = orgcast("admin", "whoami", *arguments, *at(plugin_broker))
+        assert result.returncode == 0, result.stderr
+
+
 @pytest.mark.parametrize("name", ALL)
 @pytest.mark.parametrize("given, says", [
     (None, "No token was given: use --token-file or the environment variable ORGCAST_TOKEN."),

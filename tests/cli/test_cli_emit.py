@@ -315,6 +315,29 @@ def test_token_sources(orgcast, plugin_broker, keys, token_file):
     assert result.returncode == 0, result.stderr
 
 
+def test_a_token_from_a_pipe_is_kept(background, orgcast, plugin_broker, keys, pipe):
+    """It can be read once only, so a later connection uses it again."""
+    token = mint(claims(**PUBLISHER), keys.get("hs")).encode()
+    result = orgcast("emit", *PAID_FLAGS, "--token-file", pipe(token), *at(plugin_broker))
+    assert (result.returncode, result.stderr) == (0, "")
+    emit = background("emit", "--stdin", "--json", "--token-file", pipe(token), *at(plugin_broker))
+    emit.write(lines(1))
+    emit.wait_lines(1)
+    plugin_broker.stop()
+    emit.wait_err("trying again")
+    plugin_broker.start()
+    emit.write(lines(1))
+    emit.wait_lines(2)
+    assert emit.end() == 0, emit.err()
+
+
+def test_a_signing_key_is_read_for_each_connection(orgcast, plugin_broker, private_key, pipe):
+    path = pipe(private_key("hs").read_bytes())
+    result = orgcast("emit", *PAID_FLAGS, "--signing-key-file", path, *at(plugin_broker))
+    assert result.returncode == 1
+    assert f"'{path}' is not a regular file" in result.stderr
+
+
 @pytest.mark.parametrize("alg, name", [("HS512", "hs"), ("RS256", "rsa"), ("ES384", "p384")])
 def test_signing_key(orgcast, make_broker, keys, key_folder, private_key, alg, name):
     option = "jwt_secret_file" if name == "hs" else "jwt_public_key_file"

@@ -174,6 +174,16 @@ def test_own_organization(background, orgcast, plugin_broker, keys, token_file):
     assert " acme invoice.paid inv-17: 2026-0017 10.00 EUR PAID\n" in listen.out()
 
 
+def test_a_token_from_a_pipe_is_kept(background, plugin_broker, keys, pipe):
+    """It can be read once only, so a later connection uses it again."""
+    listen = start(background, plugin_broker, "--token-file", pipe(mint(claims(), keys.get("hs")).encode()))
+    plugin_broker.stop()
+    listen.wait_err("again\n")
+    plugin_broker.start()
+    listen.wait_err("resumed")
+    assert listen.interrupt() == 0
+
+
 def test_other_organization(orgcast, plugin_broker, keys):
     result = orgcast("listen", "--organization-id", "globex", *at(plugin_broker),
                      token=mint(claims(), keys.get("hs")))

@@ -2,10 +2,13 @@
 """token sign, checked by PyJWT, and token inspect, fed with what nobody should trust."""
 
 import json
+import os
+import subprocess
 import time
 
 import jwt
 import pytest
+from command import ORGCAST
 from tokens import b64url, claims, forge, mint
 
 KEYS = {"HS256": "hs", "HS384": "hs", "HS512": "hs", "RS256": "rsa", "RS384": "rsa", "RS512": "rsa",
@@ -34,6 +37,14 @@ def test_sign_defaults_to_hs256(orgcast, keys, private_key):
     token = orgcast("token", "sign", "--key-file", private_key("hs")).stdout.strip()
     assert jwt.get_unverified_header(token) == {"alg": "HS256", "typ": "JWT"}
     assert set(jwt.decode(token, keys.get("hs"), algorithms=["HS256"])) == {"iat", "exp"}
+
+
+def test_sign_warns_about_a_missing_subject(orgcast, private_key):
+    for arguments in (("--sub", "ada"), ("--claim", 'sub="ada"')):
+        assert orgcast("token", "sign", "--key-file", private_key("hs"), *arguments).stderr == ""
+    result = orgcast("token", "sign", "--key-file", private_key("hs"), "--org-id", "acme")
+    assert result.returncode == 0 and result.stdout.count(".") == 2
+    assert "warning: the token has no sub; " in result.stderr and "--sub" in result.stderr
 
 
 def test_sign_all_claims(orgcast, keys, private_key):
@@ -123,6 +134,41 @@ def test_inspect_json(orgcast, valid):
 
 def test_the_file_is_preferred_to_the_environment(orgcast, valid, token_file):
     assert orgcast("token", "inspect", "--token-file", token_file(valid), token="x").returncode == 0
+
+
+def test_a_token_file_that_is_a_pipe(orgcast, valid, pipe):
+    result = orgcast("token", "inspect", "--json", "--token-file", pipe(valid.encode() + b"\n"))
+    assert (result.returncode, result.stderr) == (0, "")
+    assert json.loads(result.stdout)["signatureBytes"] == 32
+    result = orgcast("token", "inspect", "--token-file", "/dev/stdin", stdin=valid + "\n")
+    assert (result.returncode, result.stderr) == (0, "")
+    script = '"$0" token inspect --token-file <(printf %s "$TOKEN")'
+    result = subprocess.run(["bash", "-c", script, ORGCAST], env={"TOKEN": valid, "PATH": os.environ["PATH"]},
+                            capture_output=True, text=True, check=False, timeout=30)
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("content, says", [
+    (b"", "is empty"), (b"x" * 65537, "is longer than 65536 bytes"),
+    (b"x" * 5_000_000, "is longer than 65536 bytes"), (b"a b", "a character that no token has"),
+], ids=["empty", "long", "very long", "no token"])
+def test_a_pipe_without_a_token(orgcast, pipe, content, says):
+    result = orgcast("token", "inspect", "--token-file", pipe(content))
+    assert (result.returncode, result.stdout) == (1, "")
+    assert says in result.stderr
+
+
+def test_an_endless_token_file(orgcast):
+    result = orgcast("token", "inspect", "--token-file", "/dev/zero")
+    assert result.returncode == 1 and "'/dev/zero' is longer than 65536 bytes" in result.stderr
+
+
+@pytest.mark.parametrize("alg, name", [("HS256", "hs"), ("ES256", "p256")])
+def test_sign_with_a_key_from_a_pipe(orgcast, keys, private_key, pipe, alg, name):
+    result = orgcast("token", "sign", "--key-file", pipe(private_key(name).read_bytes()), "--alg", alg,
+                     "--sub", "ada")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert jwt.decode(result.stdout.strip(), verifier(keys, name), algorithms=[alg])["sub"] == "ada"
 
 
 @pytest.mark.parametrize("changes, says, expired", [

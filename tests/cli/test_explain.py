@@ -125,8 +125,9 @@ def test_decision(orgcast, keys, conf, token_file, name):
     assert [step["step"] for step in got["steps"]] == names
     assert [step["ok"] for step in got["steps"]] == [word == "ok " for word, _ in taken]
     assert got["allowed"] == (reason is None) and got.get("reason") == reason
-    assert set(got) == ({"allowed", "steps"} if reason is None
-                        else {"allowed", "reason", "detail", "steps"})
+    assert set(got) == {"file", "line", "allowed", "steps"} | (set() if reason is None
+                                                               else {"reason", "detail"})
+    assert (got["file"], got["line"]) == (str(conf), 3)
 
 
 def test_every_reason_code_is_there():
@@ -180,6 +181,30 @@ def test_a_configuration_that_is_none(orgcast, tmp_path, lines, says):
     result = orgcast("token", "explain", "--conf", tmp_path / "conf", token="x.y.z")
     assert (result.returncode, result.stdout) == (1, "")
     assert says in result.stderr
+
+
+def test_each_plugin_line_is_explained(orgcast, keys, tmp_path, secret_file, token_file):
+    """With per_listener_settings the answer depends on the listener."""
+    path = tmp_path / "mosquitto.conf"
+    path.write_text("per_listener_settings true\n" + "".join(
+        f"listener {port}\nplugin {PLUGIN}\nplugin_opt_jwt_secret_file {secret_file}\n"
+        f"plugin_opt_jwt_issuer {issuer}\n" for port, issuer in ((1883, ISSUER), (1884, "https://other.example"))))
+    arguments = ("token", "explain", "--conf", path, "--token-file", token_file(mint(good(), keys.get("hs"))))
+    result = orgcast(*arguments)
+    assert (result.returncode, result.stderr) == (1, "")
+    first, second = result.stdout.split(f"{path}:7:\n")
+    assert first.startswith(f"{path}:3:\n") and first.endswith("allowed\n")
+    assert "NO  claims" in second and "refused: issuer_mismatch" in second
+    got = [json.loads(line) for line in orgcast(*arguments, "--json").stdout.splitlines()]
+    assert [(each["line"], each["allowed"], each.get("reason")) for each in got] == \
+        [(3, True, None), (7, False, "issuer_mismatch")]
+
+    path.write_text(path.read_text().replace("https://other.example", ISSUER))
+    assert orgcast(*arguments).returncode == 0
+    path.write_text(path.read_text().replace(str(secret_file), "/nowhere", 1))
+    result = orgcast(*arguments)
+    assert result.returncode == 1 and result.stdout.endswith("allowed\n")
+    assert f"{path}:3: plugin_opt_jwt_secret_file: '/nowhere'" in result.stderr
 
 
 # -- key sets by URL -------------------------------------------------------------------------------

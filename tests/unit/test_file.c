@@ -74,6 +74,49 @@ START_TEST(without_a_size)
 }
 END_TEST
 
+START_TEST(reads_a_pipe_once)
+{
+    static const struct {
+        const char *name;
+        size_t len;
+        const char *says; /* NULL: read */
+    } cases[] = {
+        {"none", 0, "is empty"},
+        {"one", 1, NULL},
+        {"most", MAX, NULL},
+        {"more", MAX + 1, "longer than 100 bytes"},
+    };
+    char bytes[MAX + 1];
+
+    memset(bytes, 'x', sizeof bytes);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char path[64];
+        unsigned char *out = NULL;
+        size_t len = 0;
+        oc_diag_t diag = {0};
+        int ends[2];
+        oc_err_t err;
+
+        ck_assert_int_eq(pipe(ends), 0);
+        ck_assert_int_eq(write(ends[1], bytes, cases[i].len), (ssize_t)cases[i].len);
+        close(ends[1]);
+        (void)snprintf(path, sizeof path, "/dev/fd/%d", ends[0]);
+        err = oc_file_read_once(path, MAX, &out, &len, &diag);
+        close(ends[0]);
+        ck_assert_msg((err == OC_OK) == (cases[i].says == NULL), "%s: '%s'", cases[i].name,
+                      diag.message);
+        if (cases[i].says) {
+            ck_assert_msg(strstr(diag.message, cases[i].says) != NULL, "'%s'", diag.message);
+            continue;
+        }
+        ck_assert_uint_eq(len, cases[i].len);
+        ck_assert_int_eq(memcmp(out, bytes, len), 0);
+        ck_assert_int_eq(out[len], 0);
+        free(out);
+    }
+}
+END_TEST
+
 START_TEST(leaves_no_descriptor_open)
 {
     unsigned char *out = NULL;
@@ -100,6 +143,7 @@ int main(void)
     tcase_add_test(tcase, reads_all);
     tcase_add_test(tcase, what_cannot_be_read);
     tcase_add_test(tcase, without_a_size);
+    tcase_add_test(tcase, reads_a_pipe_once);
     tcase_add_test(tcase, leaves_no_descriptor_open);
     return unit_run("file", tcase);
 }
