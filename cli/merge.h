@@ -22,8 +22,8 @@
 #define CLI_MERGE_VAIN_MAX 3
 
 typedef enum cli_gap_kind {
-    CLI_GAP_LOST,    /* the events `from` to `to` are not kept any more */
-    CLI_GAP_RESTART, /* numbers begin anew; what came behind `from` before that may be missing */
+    CLI_GAP_LOST,    /* the broker no longer stores all of the events `from` to `to` */
+    CLI_GAP_RESTART, /* the numbering restarted; earlier events after `from` may be missing */
     CLI_GAP_UNKNOWN, /* there was a pause, and the broker has no numbers to tell what was in it */
 } cli_gap_kind_t;
 

@@ -112,10 +112,9 @@ static oc_err_t read_header(const oc_jws_rules_t *rules, oc_jws_t *jws, oc_diag_
         return oc_fail(diag, OC_E_ALG_NOT_ALLOWED, "the header has no alg of type string");
     alg = oc_alg_parse(json_string_value(name), json_string_length(name));
     if (alg == OC_ALG_NONE)
-        return oc_fail(diag, OC_E_ALG_NOT_ALLOWED, "the header's alg is none that is known");
+        return oc_fail(diag, OC_E_ALG_NOT_ALLOWED, "the header's alg is unknown");
     if (!(rules->algs & OC_ALG_BIT(alg)))
-        return oc_fail(diag, OC_E_ALG_NOT_ALLOWED,
-                       "%s is not in jwt_algorithms or, without that, fits no key",
+        return oc_fail(diag, OC_E_ALG_NOT_ALLOWED, "%s is not in jwt_algorithms, or no key fits it",
                        oc_alg_name(alg));
     jws->alg = alg;
     jws->kid = json_string_value(kid);

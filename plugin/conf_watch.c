@@ -97,7 +97,7 @@ static bool has_name(const char *names, const char *name)
     return false;
 }
 
-/* Where there is no room for another name, names ends in "…". */
+/* Appends a name to the list. If there is no room for the name, the list ends in "…". */
 static void add_name(char *names, size_t cap, const char *option)
 {
     size_t len = strlen(names);
@@ -134,7 +134,8 @@ oc_err_t oc_conf_watch_compare(const oc_conf_watch_t *watch, char *ret_names, si
     oc_err_t err = oc_conf_read(watch->path, ignore, NULL, &now, diag);
 
     if (!err && now.plugin_count != watch->conf.plugin_count)
-        err = oc_fail(diag, OC_E_IO, "'%.150s' loads the plugin %zu times, and did so %zu times",
+        err = oc_fail(diag, OC_E_IO,
+                      "'%.150s' loads the plugin %zu times, but at the start %zu times",
                       watch->path, now.plugin_count, watch->conf.plugin_count);
     if (!err)
         *ret_names = '\0';

@@ -114,7 +114,8 @@ static oc_err_t check_rights(const oc_control_call_t *call, const struct command
     oc_err_t err = session ? oc_session_rights(session, &identity) : OC_E_SESSION_UNKNOWN;
 
     if (err)
-        return oc_fail(diag, err, "this client did not connect with a token that is good now");
+        return oc_fail(diag, err,
+                       "this client did not connect with a token, or the token is no longer valid");
     if (call->now_s >= identity->deadline_s && !command->when_expired)
         return oc_fail(diag, OC_E_TOKEN_EXPIRED, "the token has expired; refresh it first");
     if (command->admin && !identity->admin)

@@ -191,14 +191,15 @@ static oc_err_t check_client_id(const oc_gate_t *gate, const oc_gate_client_t *c
         return oc_fail(diag, OC_E_CLIENT_ID_NOT_BOUND, "the client id is longer than %d bytes",
                        OC_CLIENT_ID_MAX);
     if (is_bridge_id(client->id))
-        return oc_fail(diag, OC_E_CLIENT_ID_IN_USE, "it is a bridge's");
+        return oc_fail(diag, OC_E_CLIENT_ID_IN_USE, "ids that begin with 'local.' are for bridges");
     /* An id with a slash belongs to an organization or a service. */
     if (identity && strchr(client->id, '/') && !oc_identity_binds_client_id(identity, client->id))
         return oc_fail(diag, OC_E_CLIENT_ID_NOT_BOUND, "an id with a slash needs the form %s/...",
                        identity->any_org ? "{subject}" : "{organizationId}");
     if (oc_sessions_check_id(gate->shared->sessions, client->id, identity, now_s) != OC_OK)
-        return oc_fail(diag, OC_E_CLIENT_ID_IN_USE,
-                       "it is another subject's, or an answer to it is on its way");
+        return oc_fail(
+            diag, OC_E_CLIENT_ID_IN_USE,
+            "another subject uses this id, or an answer to it is under way; choose a random id");
     if (identity && !client->clean_start && !oc_identity_binds_client_id(identity, client->id) &&
         !may_resume(gate, client, identity))
         return oc_fail(diag, OC_E_CLIENT_ID_NOT_BOUND,
@@ -266,7 +267,7 @@ static oc_err_t replace_identity(oc_gate_t *gate, oc_session_t *session, oc_iden
     oc_err_t err;
 
     if (strcmp(identity->subject, old->subject) != 0)
-        return oc_fail(diag, OC_E_CLAIM_INVALID, "the token is another subject's");
+        return oc_fail(diag, OC_E_CLAIM_INVALID, "the token is for another subject");
     err = oc_limits_check(gate->shared->limits, &gate->config->limits, identity, old, diag);
     if (err)
         return err;

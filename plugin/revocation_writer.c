@@ -158,7 +158,7 @@ static oc_err_t append(oc_revocation_writer_t *writer, const job_t *job, oc_diag
     if (is_gone(writer->path)) {
         if (!atomic_load(&writer->may_make)) {
             atomic_store(&writer->gone, true);
-            return oc_fail(diag, OC_E_IO, "'%.150s' is gone, and is made again", writer->path);
+            return oc_fail(diag, OC_E_IO, "'%.150s' is gone; writing it again", writer->path);
         }
         atomic_store(&writer->lines, 0);
         err = oc_revocation_file_make(writer->path, diag);

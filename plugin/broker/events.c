@@ -182,7 +182,7 @@ static oc_err_t number(plugin_t *plugin, const event_t *event, stamped_t *ret_st
     err = oc_stream_append(plugin->gate.shared->stream, &appended, &broker_memory,
                            &ret_stamped->payload, &ret_stamped->len);
     if (err == OC_E_EVENT_INVALID)
-        return oc_fail(diag, err, "it begins like a JSON object, and is not one");
+        return oc_fail(diag, err, "the payload begins with '{' but is not a valid JSON object");
     return err ? oc_fail(diag, err, "out of memory") : OC_OK;
 }
 

@@ -165,8 +165,8 @@ static void log_changed_options(const plugin_t *plugin)
         return;
     if (oc_conf_watch_compare(plugin->gate.shared->conf, names, sizeof names, &diag) != OC_OK)
         mosquitto_log_printf(MOSQ_LOG_WARNING,
-                             "orgcast: changed options need a restart of the broker; cannot tell "
-                             "whether there are any: %s",
+                             "orgcast: cannot tell whether options have changed, which would need "
+                             "a restart of the broker: %s",
                              diag.message);
     else if (names[0])
         mosquitto_log_printf(MOSQ_LOG_WARNING,

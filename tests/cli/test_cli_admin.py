@@ -698,7 +698,7 @@ WRONG = {
     "alg without key": (("stats", "--alg", "HS256"), "--alg goes with --signing-key-file"),
     "scope without key": (("stats", "--scope", "x"), "--scope goes with --signing-key-file"),
     "two token sources": (("stats", "--token-file", "a", "--signing-key-file", "b"), "exclude each other"),
-    "timeout": (("stats", "--timeout", "0"), "--timeout: '0' is no whole number from 1"),
+    "timeout": (("stats", "--timeout", "0"), "--timeout: '0' is not a whole number from 1"),
     "an argument too many": (("sessions", "acme"), "one argument too many"),
     "token": (("stats", "--token", "eyJsecret"), "use --token-file or ORGCAST_TOKEN"),
     **{f"time {text!r}": (("revoke", "--subject", "a", "--issued-before", text), "--issued-before: '")
