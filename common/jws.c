@@ -71,7 +71,7 @@ bool oc_jws_shaped(const char *text, size_t text_len)
            all_b64url(s.signature, s.signature_len);
 }
 
-/* values_max: the segment is not parsed when it could hold more JSON values */
+/* values_max: a segment that could hold more JSON values is refused unparsed */
 static oc_err_t parse_segment(const char *what, const char *text, size_t text_len,
                               size_t values_max, json_t **ret_object, oc_diag_t *diag)
 {

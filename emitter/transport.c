@@ -39,7 +39,7 @@ struct oc_transport {
     oc_link_t link;
     oc_backoff_t backoff;
     int64_t expires_s;         /* of the token in use; 0: not known */
-    int64_t renew_ms;          /* when to connect anew with another one; monotonic */
+    int64_t renew_ms;          /* when to connect again with another token; monotonic */
     int64_t expires_ms;        /* when it will be too late */
     bool renewing;             /* the last connection was ended for that */
     const char *local_address; /* the address family that worked last; NULL: the system's choice */

@@ -113,7 +113,8 @@ static void add_name(char *names, size_t cap, const char *option)
         (void)snprintf(names + len, cap - len, "%s…", comma);
 }
 
-/* Options of one that differ in the other. An option that both have is named by the first call only. */
+/* Adds the names of the options of `one` whose lines differ in `other`. common: also options of
+ * both. */
 static void compare(const oc_conf_plugin_t *one, const oc_conf_plugin_t *other, bool common,
                     char *names, size_t cap)
 {

@@ -304,7 +304,7 @@ static oc_err_t cannot_listen(const char *address_port, int error, oc_diag_t *di
                    "cannot listen on '%.64s': %s%s", address_port, strerror(error), fix);
 }
 
-/* Whether the address is to be had: libmicrohttpd itself does not tell why it could not start. */
+/* Checks that the address is available, because libmicrohttpd does not say why it cannot start. */
 static oc_err_t probe(const oc_metrics_address_t *address, const char *address_port,
                       oc_diag_t *diag)
 {

@@ -2,13 +2,14 @@
 #ifndef OC_PLUGIN_ORDER_H
 #define OC_PLUGIN_ORDER_H
 
-/* The broker asks plugins in the order of their lines in mosquitto.conf. One that stands before Orgcast answers first, by
- * username, and a token's subject becomes the username. */
+/* The broker asks plugins in the order of their lines in mosquitto.conf. A plugin before Orgcast
+ * answers
+ * first. It decides by username, and a token's subject becomes the username. */
 
 #include <stdbool.h>
 
-/* Whether a plugin may stand before Orgcast, since it grants nothing to anybody.
- * path: of its file */
+/* Whether a plugin may come before Orgcast, because it grants nothing to anybody.
+ * path: the plugin's file */
 bool oc_plugin_may_be_first(const char *path);
 
 #endif

@@ -18,7 +18,7 @@
 #include "revocation.h"
 #include "revocation_set.h"
 
-/* Room for every file that the plugin writes. Reading takes 2 µs a line. */
+/* Large enough for every file that the plugin writes. Reading takes 2 µs a line. */
 #define OC_REVOCATION_FILE_MAX_BYTES ((size_t)128 << 20)
 
 /* How many names a file may hold before those that are over are forgotten. */

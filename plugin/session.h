@@ -45,9 +45,10 @@ typedef enum oc_session_end {
 /* NULL when out of memory.
  * limits: borrowed until oc_sessions_free(); each connection with an identity is entered there */
 oc_sessions_t *oc_sessions_new(oc_limits_t *limits);
-/* Whether the broker still has the client, which lost its connection. It keeps one for a delayed Will. */
+/* Whether the broker still has a client that lost its connection. It keeps a client for a delayed
+ * Will. */
 typedef bool (*oc_sessions_kept_fn)(const void *client, const char *client_id);
-/* Ask the broker before a session is forgotten that waits for its Will. */
+/* Set a function that asks the broker before a session that waits for its Will is forgotten. */
 void oc_sessions_ask(oc_sessions_t *sessions, oc_sessions_kept_fn is_kept);
 void oc_sessions_free(oc_sessions_t *sessions);
 
@@ -158,8 +159,9 @@ bool oc_session_end_on_expiry(const oc_session_t *session);
 void *oc_session_owner(const oc_session_t *session);
 /* No other session has this number, not even a later one at the same address. Never 0. */
 uint64_t oc_session_serial(const oc_session_t *session);
-/* Whether a client with this identity may continue the session: it is the same subject's, or nothing is
- * left of it. */
+/* Whether a client with this identity may continue the session: the session is of the same subject,
+ * or
+ * nothing is left of it. */
 bool oc_session_resumable(const oc_sessions_t *sessions, const oc_session_t *session,
                           const oc_identity_t *identity);
 /* Its account of what it is sent for the asking; all zero at first. */

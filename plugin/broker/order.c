@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Which plugins the broker loaded before this one. */
+/* Finds the plugins that the broker loaded before this one. */
 
 #include <dlfcn.h>
 #include <link.h>
@@ -9,7 +9,8 @@
 #include "plugin.h"
 #include "plugin_order.h"
 
-/* Whether the object itself has the entry point; dlsym() also finds those of its dependencies. */
+/* Whether the object itself has the entry point. dlsym() would also find one of its dependencies.
+ * */
 static bool has_entry_point(void *object, const char *path, const char *name)
 {
     const void *symbol = dlsym(object, name);

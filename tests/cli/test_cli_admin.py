@@ -367,7 +367,7 @@ def test_signing_key_that_cannot(orgcast, plugin_broker, tmp_path):
     other = tmp_path / "other"
     other.write_bytes(os.urandom(64).hex().encode())
     result = orgcast("admin", "whoami", "--signing-key-file", other, *at(plugin_broker))
-    assert result.returncode == 1 and "does not accept what the key of --signing-key-file signs" in result.stderr
+    assert result.returncode == 1 and "does not accept tokens signed with the key of --signing-key-file" in result.stderr
     short = tmp_path / "short"
     short.write_text("short")
     result = orgcast("admin", "whoami", "--signing-key-file", short, *at(plugin_broker))

@@ -432,7 +432,7 @@ def test_no_numbers(listen, make_broker, secret_file, service, plugin):
 
 @pytest.mark.parametrize("plugin, why", [
     (True, r"plugin_opt_stamp_sequence is false \(request_invalid\)$"),
-    (False, r"Is the Orgcast plugin loaded, and new enough\?|endpoint not available$"),
+    (False, r"is the Orgcast plugin loaded, and new enough\?|endpoint not available$"),
 ])
 def test_since_without_numbers(orgcast, make_broker, secret_file, member, plugin, why):
     options = {"jwt_secret_file": secret_file, "stamp_sequence": "false"}
