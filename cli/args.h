@@ -104,8 +104,7 @@ struct cli_args {
 };
 
 /* Parse the arguments after the subcommand's name; argv[0] is ignored. False: everything is
- * printed,
- * and the program exits with *ret_exit. */
+ * printed, and the program exits with *ret_exit. */
 bool cli_args_parse(const cli_command_t *command, int argc, char **argv, cli_args_t *args,
                     int *ret_exit);
 

@@ -27,8 +27,7 @@ OC_MUST_CHECK oc_err_t oc_file_read_trusted(const char *path, uid_t owner, size_
                                             oc_diag_t *diag);
 
 /* Sync the folder of a file. Until then, a crash can undo the creation or renaming of the file. On
- * false
- * the cause is in errno. */
+ * false the cause is in errno. */
 OC_MUST_CHECK bool oc_file_sync_folder(const char *path);
 
 #endif

@@ -16,9 +16,8 @@
 #define OC_JWS_MAX_BYTES 65535
 
 /* Limits of the header. A larger header is refused unparsed. Anybody can make the broker parse
- * headers,
- * because the signature is checked later. The bytes are those of the base64url text, enough for a
- * certificate chain (x5c). */
+ * headers, because the signature is checked later. The bytes are those of the base64url text,
+ * enough for a certificate chain (x5c). */
 #define OC_JWS_HEADER_MAX_BYTES 8192
 #define OC_JWS_HEADER_VALUES_MAX 64
 

@@ -3,11 +3,9 @@
 #define OC_AUDIT_FOLD_H
 
 /* Keeps clients that repeat themselves from filling the audit log. In each minute the first lines
- * of a
- * kind are written in full, and the others are counted. At the end of the minute one line with
- * "count"
- * stands for the counted lines. Lines of one kind have the same action, result, reason and subject
- * (without a subject: client id and address).
+ * of a kind are written in full, and the others are counted. At the end of the minute one line with
+ * "count" stands for the counted lines. Lines of one kind have the same action, result, reason and
+ * subject (without a subject: client id and address).
  *
  * Lines that are never folded: what clients published, and what administrators were allowed to do.
  *
@@ -25,8 +23,7 @@
 #define OC_AUDIT_FOLD_DENIED 100
 #define OC_AUDIT_FOLD_ALLOWED 1000
 /* The same for denials of clients without a token from one address, with any client ids. Loopback
- * and
- * Unix sockets are exempt: a proxy there speaks for everybody. */
+ * and Unix sockets are exempt: a proxy there speaks for everybody. */
 #define OC_AUDIT_FOLD_ADDRESS 1000
 /* The same for all denials together. One line with the action "audit_folded" counts the others. */
 #define OC_AUDIT_FOLD_ALL 10000

@@ -272,8 +272,7 @@ static oc_err_t take_line(reader_t *reader, const char *word, const char *value,
 }
 
 /* As in Mosquitto: a comment has '#' at the start of the line, the word ends at a space, and white
- * space
- * after the value belongs to the value (after a plugin's path, from 2.1 on). */
+ * space after the value belongs to the value (after a plugin's path, from 2.1 on). */
 static oc_err_t split_line(reader_t *reader, char *line, const oc_conf_place_t *place,
                            oc_diag_t *diag)
 {

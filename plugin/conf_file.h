@@ -3,8 +3,7 @@
 #define OC_CONF_FILE_H
 
 /* Reads the parts of a mosquitto.conf that concern the plugin: each line that loads the plugin, and
- * its
- * plugin_opt_* lines. Reads them as Mosquitto does, and follows include_dir. */
+ * its plugin_opt_* lines. Reads them as Mosquitto does, and follows include_dir. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -54,8 +53,7 @@ typedef struct cli_conf {
 } oc_conf_t;
 
 /* Read a configuration file. OC_E_IO with the cause in diag when a file cannot be read; ret_conf
- * then
- * has the lines before that. The caller calls oc_conf_done() in any case. */
+ * then has the lines before that. The caller calls oc_conf_done() in any case. */
 OC_MUST_CHECK oc_err_t oc_conf_read(const char *path, oc_conf_problem_t problem, void *context,
                                     oc_conf_t *ret_conf, oc_diag_t *diag);
 void oc_conf_done(oc_conf_t *conf);

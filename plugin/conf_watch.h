@@ -22,8 +22,7 @@ oc_conf_watch_t *oc_conf_watch_new(const char *path);
 void oc_conf_watch_free(oc_conf_watch_t *watch);
 
 /* Read the file again. ret_names: the options whose lines differ, "plugin_opt_a, plugin_opt_b"; ""
- * when
- * none does. A list that does not fit ends in "…". OC_E_IO with the cause in diag. */
+ * when none does. A list that does not fit ends in "…". OC_E_IO with the cause in diag. */
 OC_MUST_CHECK oc_err_t oc_conf_watch_compare(const oc_conf_watch_t *watch, char *ret_names,
                                              size_t cap, oc_diag_t *diag);
 

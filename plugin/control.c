@@ -9,10 +9,8 @@
 #include "json.h"
 
 /* A connection's budget counts bytes that the broker sends to it. These prices charge for the
- * broker's
- * time too: 512 KiB a second buy a few percent of the broker's thread. bench/inputs prints what
- * each
- * input costs. */
+ * broker's time too: 512 KiB a second buy a few percent of the broker's thread. bench/inputs prints
+ * what each input costs. */
 #define REQUEST_BYTE_COST 4
 #define COMMAND_COST 512
 /* A signature check takes up to 0.12 ms. */

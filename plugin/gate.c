@@ -42,8 +42,8 @@ static bool is_same_client(oc_gate_t *gate, const oc_gate_client_t *client, oc_s
         return true;
     if (!oc_session_no_password(session))
         return same_token(session, token);
-    /* There is no token to compare. The client has no subscriptions, so it loses nothing
-         * without rights. */
+    /* There is no token to compare. The client has no subscriptions, so it loses nothing without
+     * rights. */
     if (!oc_session_connected(session))
         oc_sessions_revoke(gate->shared->sessions, session);
     return true;
@@ -61,8 +61,7 @@ oc_gate_party_t oc_gate_recognize(oc_gate_t *gate, const oc_gate_client_t *clien
     if (session)
         return is_same_client(gate, client, session, token) ? OC_GATE_OURS : OC_GATE_CONNECTS;
     /* The broker restored the client from disk without its password, so nobody can check it.
-         * Without a
-     * session it gets no event until it connects. */
+     * Without a session it gets no event until it connects. */
     if (!client->address)
         return OC_GATE_OURS;
     if (client->known == OC_GATE_PERHAPS)
@@ -110,9 +109,8 @@ void oc_gate_note_answer(oc_gate_t *gate, oc_session_t *session, int64_t now_s, 
 }
 
 /* Slows down an address that sends bad tokens. The first token with an unknown key counts as bad,
- * or
- * made-up key ids would never count. Further tokens with that key do not count while the key set is
- * being
+ * or made-up key ids would never count. Further tokens with that key do not count while the key set
+ * is being
  * fetched: after a key rotation, they wait for the same key. */
 static bool is_bad_token(oc_err_t err, oc_key_miss_t miss)
 {
@@ -122,8 +120,7 @@ static bool is_bad_token(oc_err_t err, oc_key_miss_t miss)
 }
 
 /* Whether too many bad tokens came from this address. Others behind the same NAT do not slow down a
- * live
- * connection, but it may not try without end either. */
+ * live connection, but it may not try without end either. */
 static bool is_held(oc_gate_t *gate, const char *address, oc_session_t *session, int64_t now_s)
 {
     if (!oc_penalty_held(gate->shared->penalty, address, now_s))
@@ -164,20 +161,17 @@ static oc_err_t identify(oc_gate_t *gate, const char *address, oc_session_t *ses
 }
 
 /* The client ids of the broker's own bridges begin so, unless local_clientid is set. The broker
- * does not
- * report bridges to plugins. A client that connects with such an id ends the bridge. When the
- * bridge comes
- * back, Mosquitto 2.0 has two clients with one id, and uses one of them after it freed it. */
+ * does not report bridges to plugins. A client that connects with such an id ends the bridge. When
+ * the bridge comes back, Mosquitto 2.0 has two clients with one id, and uses one of them after it
+ * freed it. */
 static bool is_bridge_id(const char *client_id)
 {
     return strncmp(client_id, "local.", 6) == 0;
 }
 
 /* Whether the broker's session under the client's id, if any, belongs to the same subject. Nothing
- * is queued
- * for an unbound id, but its subscriptions and unacknowledged events stay. Mosquitto 2.0 does not
- * reveal
- * sessions that the plugin does not know. Deliveries are checked anyway. */
+ * is queued for an unbound id, but its subscriptions and unacknowledged events stay. Mosquitto 2.0
+ * does not reveal sessions that the plugin does not know. Deliveries are checked anyway. */
 static bool may_resume(const oc_gate_t *gate, const oc_gate_client_t *client,
                        const oc_identity_t *identity)
 {

@@ -69,9 +69,8 @@ typedef enum oc_gate_party {
 
 /* On SIGHUP the broker authenticates every client again, even those without a connection. A client
  * keeps its session until its token expires, even when the key is gone. Never refuse a client
- * without
- * a connection: Mosquitto would free the client and keep using it. Never give such a client a
- * session
+ * without a connection: Mosquitto would free the client and keep using it. Never give such a client
+ * a session
  * either: the plugin would end a connection that does not exist, with the same effect. */
 oc_gate_party_t oc_gate_recognize(oc_gate_t *gate, const oc_gate_client_t *client,
                                   const oc_gate_token_t *token);
@@ -100,10 +99,9 @@ OC_MUST_CHECK oc_err_t oc_gate_refresh(oc_gate_t *gate, oc_session_t *session, c
                                        oc_diag_t *diag);
 
 /* The budget of a session for answers and replays: this many bytes at once, then this many a
- * second.
- * The limit exists because Mosquitto never frees a plugin's message to a client that does not read,
- * even when the client has gone. Administrators and services are exempt. Clients without a session
- * share one budget. */
+ * second. The limit exists because Mosquitto never frees a plugin's message to a client that does
+ * not read, even when the client has gone. Administrators and services are exempt. Clients without
+ * a session share one budget. */
 #define OC_GATE_ANSWERS_BURST 16777216
 #define OC_GATE_ANSWERS_PER_S 524288
 /* What each answer or event costs in addition to its bytes. */

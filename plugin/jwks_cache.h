@@ -16,10 +16,9 @@ OC_MUST_CHECK oc_err_t oc_jwks_cache_load(const char *path, const char *url, cha
                                           size_t *ret_len, oc_diag_t *diag);
 
 /* Store the set of a URL and keep the sets of the other URLs. The file is replaced in one step
- * (write
- * PATH.new, sync, rename, sync the folder), so neither a reader nor a crash finds half a file. Any
- * thread of one process. OC_E_IO: the file is unchanged, for example because it cannot be read now.
- * */
+ * (write PATH.new, sync, rename, sync the folder), so neither a reader nor a crash finds half a
+ * file. Any thread of one process. OC_E_IO: the file is unchanged, for example because it cannot be
+ * read now. */
 OC_MUST_CHECK oc_err_t oc_jwks_cache_store(const char *path, const char *url, const char *json,
                                            size_t json_len, oc_diag_t *diag);
 

@@ -321,8 +321,7 @@ static void wait_until(oc_fetch_t *fetch, int64_t due_ms)
 }
 
 /* One fetch, for all wishes so far. It hands over the set before it marks the wishes as answered.
- * So a
- * caller that sees the answer and then takes the set gets the new one. */
+ * So a caller that sees the answer and then takes the set gets the new one. */
 static oc_err_t fetch_for_wishes(oc_fetch_t *fetch, oc_diag_t *diag)
 {
     uint64_t wish = atomic_load(&fetch->wished);

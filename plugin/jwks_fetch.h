@@ -36,8 +36,7 @@ void oc_fetch_stop(oc_fetch_t *fetch);
 bool oc_fetch_take(oc_fetch_t *fetch, oc_keyset_t *ret_keys);
 
 /* Ask for a fetch that begins after this call: a wish. The fetch begins at once, or
- * wish_interval_ms
- * after the last fetch for a wish. wish: a number above that of the last wish */
+ * wish_interval_ms after the last fetch for a wish. wish: a number above that of the last wish */
 void oc_fetch_wish(oc_fetch_t *fetch, uint64_t wish);
 
 /* True when a fetch has begun since the wish. */

@@ -211,8 +211,7 @@ bool oc_keyring_poll(oc_keyring_t *ring)
 
         while (oc_fetch_message(url->fetch, line, &error))
             ring->log(ring->context, error, line);
-        /* Read this before taking the set. Otherwise the answer could belong to a newer
-                 * set. */
+        /* Read this before taking the set. Otherwise the answer could belong to a newer set. */
         url->answered = oc_fetch_answered(url->fetch);
         if (!oc_fetch_take(url->fetch, &fresh))
             continue;

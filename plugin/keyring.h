@@ -28,13 +28,11 @@ void oc_keyring_free(oc_keyring_t *ring);
 OC_MUST_CHECK oc_err_t oc_keyring_reload(oc_keyring_t *ring, oc_diag_t *diag);
 
 /* Take over the sets fetched meanwhile, and log the fetchers' lines. Does not wait. True when the
- * keys
- * changed. */
+ * keys changed. */
 bool oc_keyring_poll(oc_keyring_t *ring);
 
 /* Time of day of the last successful fetch. With several URLs, that of the URL whose last fetch is
- * the
- * oldest; 0 as long as a URL has never answered. False without a jwks_url. */
+ * the oldest; 0 as long as a URL has never answered. False without a jwks_url. */
 bool oc_keyring_fetched(const oc_keyring_t *ring, int64_t *ret_fetched_s);
 
 /* True when every jwks_url has brought a set; one from the cache does not count. */
@@ -48,15 +46,13 @@ typedef enum oc_key_miss {
 } oc_key_miss_t;
 
 /* Report that no key fits a token's algorithm and key id (NULL: none). Makes the threads fetch the
- * key
- * sets. */
+ * key sets. */
 oc_key_miss_t oc_keyring_miss(oc_keyring_t *ring, oc_alg_t alg, const char *kid, int64_t now_s);
 
 /* The algorithms that a token may be signed with: jwt_algorithms, or else those that the keys
- * allow.
- * With a jwks_url they include every algorithm of public keys, since the next set is unknown. A
- * token
- * with such an algorithm is then refused for its key, and that brings the next fetch forward. */
+ * allow. With a jwks_url they include every algorithm of public keys, since the next set is
+ * unknown. A token with such an algorithm is then refused for its key, and that brings the next
+ * fetch forward. */
 oc_alg_set_t oc_keyring_algs(const oc_keyring_t *ring);
 
 /* All keys. Borrowed until the next reload or poll. */

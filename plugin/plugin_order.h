@@ -3,8 +3,7 @@
 #define OC_PLUGIN_ORDER_H
 
 /* The broker asks plugins in the order of their lines in mosquitto.conf. A plugin before Orgcast
- * answers
- * first. It decides by username, and a token's subject becomes the username. */
+ * answers first. It decides by username, and a token's subject becomes the username. */
 
 #include <stdbool.h>
 

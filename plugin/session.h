@@ -160,8 +160,7 @@ void *oc_session_owner(const oc_session_t *session);
 /* No other session has this number, not even a later one at the same address. Never 0. */
 uint64_t oc_session_serial(const oc_session_t *session);
 /* Whether a client with this identity may continue the session: the session is of the same subject,
- * or
- * nothing is left of it. */
+ * or nothing is left of it. */
 bool oc_session_resumable(const oc_sessions_t *sessions, const oc_session_t *session,
                           const oc_identity_t *identity);
 /* Its account of what it is sent for the asking; all zero at first. */

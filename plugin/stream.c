@@ -308,8 +308,7 @@ static bool comes_again(const kept_t *kept, const oc_stream_flow_t *flow)
 }
 
 /* If the event comes again, makes the payload that it had before. True: it comes again, and
- * *ret_err is
- * the result. */
+ * *ret_err is the result. */
 static bool repeat(const oc_stream_event_t *event, const oc_stamp_memory_t *memory, draft_t *draft,
                    oc_err_t *ret_err)
 {

@@ -28,8 +28,7 @@ void oc_stream_free(oc_stream_t *stream);
 void oc_stream_keep(oc_stream_t *stream, size_t events_per_org, size_t max_bytes);
 
 /* The connection that sends an event with QoS 2. The client sends the event again until the broker
- * has
- * released it, but the broker publishes it only once. So the event keeps its number. */
+ * has released it, but the broker publishes it only once. So the event keeps its number. */
 typedef struct oc_stream_flow {
     const char *client_id; /* NULL: the event does not come again */
     uint64_t connection;   /* a number for each connection; 0: unknown */
@@ -47,8 +46,7 @@ typedef struct oc_stream_event {
 } oc_stream_event_t;
 
 /* Give an event its organization's next number, and store the event. An event that its flow sends
- * again
- * keeps its number, as long as the event is stored.
+ * again keeps its number, as long as the event is stored.
  *  ret_payload        what to publish, made by memory->alloc, for the caller
  *  OC_E_EVENT_INVALID no JSON object: it has no number, and is not kept
  *  OC_E_NOMEM

@@ -24,16 +24,14 @@ OC_MUST_CHECK bool oc_verifier_hash(oc_verifier_t *verifier, const char *token, 
                                     unsigned char ret_hash[static OC_TOKEN_HASH_LEN]);
 
 /* True when a token with this hash was accepted before, or was found to be expired. Checking such a
- * token
- * again costs little. */
+ * token again costs little. */
 bool oc_verifier_knows(oc_verifier_t *verifier, const unsigned char hash[static OC_TOKEN_HASH_LEN]);
 
 /* hash:         oc_verifier_hash() of the token
  * ret_identity: a reference for the caller, oc_identity_unref()
-  * ret_miss:     written only with OC_E_KEY_UNKNOWN; may be NULL
+ * ret_miss:     written only with OC_E_KEY_UNKNOWN; may be NULL
  * Errors: those of oc_jws_verify() and oc_identity_from_claims(). diag never holds bytes of the
- * token.
- * diag->passing is set when the key may still come. */
+ * token. diag->passing is set when the key may still come. */
 OC_MUST_CHECK oc_err_t oc_verifier_identify(oc_verifier_t *verifier, const char *token,
                                             size_t token_len,
                                             const unsigned char hash[static OC_TOKEN_HASH_LEN],

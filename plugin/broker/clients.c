@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
 /* What clients do: connect, subscribe, publish, receive, disconnect. Other files decide; this file
- * turns
- * the decisions into the broker's result codes. */
+ * turns the decisions into the broker's result codes. */
 
 #include <malloc.h>
 #include <string.h>
@@ -31,10 +30,8 @@ static oc_session_t *session_of(const plugin_t *plugin, const struct mosquitto *
 #define RELOAD_S 1
 
 /* Mosquitto 2.0 has no function that looks up a client. On SIGHUP it calls on_reload(),
- * authenticates all
- * its clients, serves WebSocket clients, and calls on_tick(). Only then does it serve other
- * clients. A
- * WebSocket client without a connection counts as a TCP client. */
+ * authenticates all its clients, serves WebSocket clients, and calls on_tick(). Only then does it
+ * serve other clients. A WebSocket client without a connection counts as a TCP client. */
 static oc_gate_known_t is_known_to_2_0(const plugin_t *plugin, const struct mosquitto *client)
 {
     const oc_session_t *session = session_of(plugin, client);
@@ -75,8 +72,8 @@ static oc_gate_client_t describe(const plugin_t *plugin, const struct mosquitto 
 }
 
 /* Mosquitto 2.1 checks HTTP requests to an http_api listener on another thread, with a made-up
- * client. The
- * plugin is not made for two threads, and such a client has no token. So the plugin ignores it. */
+ * client. The plugin is not made for two threads, and such a client has no token. So the plugin
+ * ignores it. */
 static bool is_off_thread(const plugin_t *plugin)
 {
     return !pthread_equal(pthread_self(), plugin->thread);
@@ -97,9 +94,8 @@ static bool is_passing(oc_err_t err, const oc_diag_t *diag)
 }
 
 /* Counts and reports a CONNECT, and returns the broker's result. MQTT.js and others never connect
- * again
- * after a CONNACK that refuses them, whatever its reason code. After a closed connection they do.
- * */
+ * again after a CONNACK that refuses them, whatever its reason code. After a closed connection they
+ * do. */
 static int conclude(plugin_t *plugin, struct mosquitto *client, oc_err_t err, const oc_diag_t *diag)
 {
     const decision_t decision = {.action = "connect",
@@ -182,9 +178,9 @@ int on_basic_auth(int event, void *event_data, void *userdata)
 /* --- MQTT 5 enhanced authentication --- */
 
 /* Ends a connection whose refresh is refused, MQTT 5 §4.12.1. Mosquitto 2.1 sends a DISCONNECT.
- * Mosquitto
- * 2.0 would send a second CONNACK. So it gets another result, and a tick ends the connection with a
- * DISCONNECT. Without ticks, the broker closes the connection without a packet. */
+ * Mosquitto 2.0 would send a second CONNACK. So it gets another result, and a tick ends the
+ * connection with a DISCONNECT. Without ticks, the broker closes the connection without a
+ * packet. */
 static int end_refused(plugin_t *plugin, oc_session_t *session)
 {
     if (plugin->is_2_1)
@@ -217,8 +213,7 @@ static int refresh(plugin_t *plugin, struct mosquitto *client, oc_session_t *ses
 }
 
 /* A client with another method, which another plugin may know. Without non_jwt_clients defer it has
- * no
- * rights here, even if another plugin lets it in. */
+ * no rights here, even if another plugin lets it in. */
 static int defer_method(plugin_t *plugin, struct mosquitto *client, const oc_session_t *session)
 {
     if (!plugin->config.defer_non_jwt || (session && oc_session_connected(session)))
@@ -256,10 +251,8 @@ int on_ext_auth_start(int event, void *event_data, void *userdata)
 }
 
 /* This method has no second step. But Mosquitto takes an AUTH packet without a reason code for one.
- * If it
- * fails, Mosquitto frees the client's id while the id is in use. So this answers the packet, and
- * then the
- * connection is ended. */
+ * If it fails, Mosquitto frees the client's id while the id is in use. So this answers the packet,
+ * and then the connection is ended. */
 int on_ext_auth_continue(int event, void *event_data, void *userdata)
 {
     struct mosquitto_evt_extended_auth *auth = event_data;
@@ -399,10 +392,8 @@ static oc_err_t check_delivery(const plugin_t *plugin, const oc_session_t *sessi
 #define CACHE_LINE 64
 
 /* With many subscribers, a delivery mostly waits for memory. So this prefetches the next
- * subscriber's
- * memory while the broker handles this one. Only a hint: correctness does not depend on it, even
- * when the
- * client is gone. */
+ * subscriber's memory while the broker handles this one. Only a hint: correctness does not depend
+ * on it, even when the client is gone. */
 static void fetch_next_client(const plugin_t *plugin)
 {
     const char *next = oc_sessions_next_asked(plugin->gate.shared->sessions);
@@ -540,10 +531,9 @@ int on_acl_check(int event, void *event_data, void *userdata)
     case MOSQ_ACL_WRITE:
         return on_publish(plugin, session, check);
     case MOSQ_ACL_SUBSCRIBE:
-        /* The broker checks subscriptions again when it ends the connection of a session
-                 * that lives on. If
-         * this denied them, a session with an expired token would lose them. Its next token needs
-         * them. */
+        /* The broker checks subscriptions again when it ends the connection of a session that lives
+         * on. If this denied them, a session with an expired token would lose them. Its next token
+         * needs them. */
         if (plugin->gate.shared->ending)
             return MOSQ_ERR_SUCCESS;
         return conclude_request(plugin, check, session,
@@ -652,8 +642,7 @@ int on_message(int event, void *event_data, void *userdata)
 /* --- Disconnect --- */
 
 /* Mosquitto 2.1 reports it by the event. On 2.0, MQTT 5 sessions may have an expiry that plugins
- * cannot
- * see. */
+ * cannot see. */
 static bool lives_on(const plugin_t *plugin, int event, const struct mosquitto *client)
 {
     if (plugin->is_2_1)

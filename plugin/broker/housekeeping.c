@@ -7,8 +7,7 @@
 #include "plugin.h"
 
 /* The broker needs time to end a connection. If many are due at once, some wait for the next tick,
- * so that
- * the broker serves others in between. A connection that is due receives and sends nothing
+ * so that the broker serves others in between. A connection that is due receives and sends nothing
  * meanwhile. */
 #define ENDING_US 2000
 
@@ -60,8 +59,7 @@ static void end_due(plugin_t *plugin, int64_t time_s)
     const oc_session_t *session;
 
     /* The broker sends a plugin's messages between two ticks. So wait for one tick, but not for
-         * more:
-     * otherwise a client could stay forever by asking again and again. */
+     * more: otherwise a client could stay forever by asking again and again. */
     plugin->gate.shared->waited = wait;
     plugin->gate.shared->answering = false;
     if (wait)
@@ -129,9 +127,8 @@ int on_tick(int event, void *event_data, void *userdata)
     shared->ticked_ms = monotonic_ms();
     event_shown(plugin);
     plugin->gate.reloaded_s = 0;
-    /* The broker serves no client between this and its delivery: it did so before (2.1), or
-         * does so after
-     * (2.0). */
+    /* The broker serves no client between this and its delivery: it did so before (2.1), or does so
+     * after (2.0). */
     oc_sessions_delivered(shared->sessions);
     oc_verifier_poll(plugin->gate.verifier);
     oc_revocations_forget(shared->revocations, time_s);

@@ -4,8 +4,8 @@
 
 /* The plugin of one listener, or of the whole broker. Only the files in this folder know Mosquitto;
  * docs/ARCHITECTURE.md lists the habits of Mosquitto that shaped them. Everything runs on the
- * broker's
- * own thread, except for Mosquitto 2.1's http_api listeners: see is_off_thread() in clients.c. */
+ * broker's own thread, except for Mosquitto 2.1's http_api listeners: see is_off_thread() in
+ * clients.c. */
 
 #include <mosquitto.h>
 #include <mosquitto_broker.h>
@@ -23,8 +23,7 @@
 #define CONTROL_RESPONSE_TOPIC OC_ACL_RESPONSE_TOPIC
 
 /* Mosquitto 2.1 calls this MOSQ_EVT_CLIENT_OFFLINE. It reports this event instead of a disconnect
- * when
- * the session lives on. */
+ * when the session lives on. */
 #define EVENT_CLIENT_OFFLINE 28
 
 /* An answer to a session that waits until a change is on disk. */
