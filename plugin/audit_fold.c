@@ -10,8 +10,8 @@
  * OC_AUDIT_FOLD_ALL. */
 #define SLOTS 4096
 #define PROBES 8
-/* How many kinds may have counted lines. The "audit_folded" line counts the lines of further kinds.
- * */
+/* How many kinds may have counted lines. The "audit_folded" line counts the lines of further
+ * kinds. */
 #define SAMPLES 256
 
 /* Longer than a line shows, so that a cut name ends in an ellipsis. */

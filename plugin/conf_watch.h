@@ -3,8 +3,8 @@
 #define OC_CONF_WATCH_H
 
 /* Finds the plugin_opt_ lines of mosquitto.conf that have changed since the start. Mosquitto passes
- * these lines to plugins only when it starts, not on SIGHUP. So the plugin reads the file itself.
- * */
+ * these lines to plugins only when it starts, not on SIGHUP. So the plugin reads the file
+ * itself. */
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -13,8 +13,8 @@
 #define OC_CONTROL_COMMANDS_MAX 64   /* in one request */
 #define OC_CONTROL_VALUES_MAX 4096   /* JSON values in a request, as oc_json_small() counts them */
 #define OC_CONTROL_CORRELATION_MAX 256
-/* When the commands of a request and their answers have cost this many bytes, the rest is refused.
- * */
+/* When the commands of a request and their answers have cost this many bytes, the rest is
+ * refused. */
 #define OC_CONTROL_ANSWER_MAX 262144
 #define OC_CONTROL_PAGE_MAX 1000 /* rows of a listing in one answer */
 

@@ -310,8 +310,8 @@ static oc_err_t note_org_array(const oc_claim_rules_t *rules, json_t *array, org
     return OC_OK;
 }
 
-/* An administrator without an organization has the commands and the status topics, but no events.
- * */
+/* An administrator without an organization has the commands and the status topics, but no
+ * events. */
 static oc_err_t read_orgs(const oc_claim_rules_t *rules, json_t *claims, const scopes_t *scopes,
                           org_list_t *ret, oc_diag_t *diag)
 {

@@ -101,9 +101,9 @@ oc_err_t oc_jwks_cache_load(const char *path, const char *url, char **ret_json, 
     return OC_OK;
 }
 
-/* The new file's name is always the same, so that what a killed broker left there is used up and does not
- * pile up. It is made anew each time: a link is not followed, and whoever has an old one open cannot write
- * into the new one.
+/* The new file's name is always the same, so that what a killed broker left there is used up and
+ * does not pile up. Each write makes a new file: it follows no link, and a program that has an old
+ * one open cannot write into the new one.
  * @locks writer_lock */
 static oc_err_t replace_file(const char *path, const char *text, oc_diag_t *diag)
 {

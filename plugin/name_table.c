@@ -170,7 +170,7 @@ void *oc_name_table_remove(oc_name_table_t *table, const char *name, size_t len)
     value = slot->value;
     hole = (size_t)(slot - table->slots);
     table->count--;
-    /* What stands behind the hole moves into it, unless it would come before its home. */
+    /* Entries after the hole move into it, unless they would come before their home slot. */
     for (size_t at = (hole + 1) & mask; table->slots[at].value; at = (at + 1) & mask) {
         size_t from_home = (at - home(table, table->slots[at].hash)) & mask;
 

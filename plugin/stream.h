@@ -2,10 +2,10 @@
 #ifndef OC_STREAM_H
 #define OC_STREAM_H
 
-/* Each organization's events in their order: their numbers, and the last of them for whoever missed some.
- * Numbers go up by one from 1; where they begin anew, the epoch is another one. What is kept is bounded by
- * bytes, bookkeeping included, so memory grows with the events held and not with the organizations ever
- * seen. One thread. */
+/* Each organization's events in their order: their numbers, and the last of them for whoever missed
+ * some. Numbers go up by one from 1; when the numbering restarts, the epoch changes. What is kept
+ * is bounded by bytes, bookkeeping included, so memory grows with the events held and not with the
+ * organizations ever seen. One thread. */
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -25,8 +25,8 @@ static oc_session_t *session_of(const plugin_t *plugin, const struct mosquitto *
 
 /* --- CONNECT --- */
 
-/* On a broker without ticks: how long after SIGHUP the broker may authenticate its clients again.
- * */
+/* On a broker without ticks: how long after SIGHUP the broker may authenticate its clients
+ * again. */
 #define RELOAD_S 1
 
 /* Mosquitto 2.0 has no function that looks up a client. On SIGHUP it calls on_reload(),
@@ -85,8 +85,8 @@ static int refuse_or_defer(const plugin_t *plugin, int refusal)
     return plugin->config.defer_non_jwt ? MOSQ_ERR_PLUGIN_DEFER : refusal;
 }
 
-/* Whether the cause goes away by itself, so that the client may get in later with the same token.
- * */
+/* Whether the cause goes away by itself, so that the client may get in later with the same
+ * token. */
 static bool is_passing(oc_err_t err, const oc_diag_t *diag)
 {
     return diag->passing || err == OC_E_LIMIT_CONNECTIONS || err == OC_E_LIMIT_RATE ||
@@ -402,8 +402,8 @@ static void fetch_next_client(const plugin_t *plugin)
         __builtin_prefetch(next + i);
 }
 
-/* A fast path for most clients and events, with fewer memory reads. True: allowed. False: unknown.
- * */
+/* A fast path for most clients and events, with fewer memory reads. True: allowed. False:
+ * unknown. */
 static bool is_granted(const plugin_t *plugin, const struct mosquitto_evt_acl_check *check)
 {
     const oc_org_load_t *org = oc_sessions_granted(plugin->gate.shared->sessions, check->client,
@@ -456,8 +456,8 @@ static int defer_will(plugin_t *plugin, const struct mosquitto_evt_acl_check *ch
                : MOSQ_ERR_PLUGIN_DEFER;
 }
 
-/* A client without a session: another authenticator let it in, or the broker restored it from disk.
- * */
+/* A client without a session: another authenticator let it in, or the broker restored it from
+ * disk. */
 static int check_unknown(plugin_t *plugin, const struct mosquitto_evt_acl_check *check)
 {
     oc_slice_t org;
@@ -592,8 +592,8 @@ static oc_stream_flow_t flow_of(const struct mosquitto_evt_message *message,
     };
 }
 
-/* Called for publishes of clients, after the ACL check, and for those of bridges, which have none.
- * */
+/* Called for publishes of clients, after the ACL check, and for those of bridges, which have
+ * none. */
 int on_message(int event, void *event_data, void *userdata)
 {
     struct mosquitto_evt_message *message = event_data;

@@ -157,8 +157,8 @@ static void reload_revocations(plugin_t *plugin)
     (void)oc_gate_apply_revocations(&plugin->gate);
 }
 
-/* With per_listener_settings the broker calls each plugin. The first one checks the options of all.
- * */
+/* With per_listener_settings the broker calls each plugin. The first one checks the options of
+ * all. */
 static void log_changed_options(const plugin_t *plugin)
 {
     char names[1024];

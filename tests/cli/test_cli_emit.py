@@ -172,7 +172,7 @@ def test_bad_line(orgcast, open_broker, line, says):
 
 
 def test_blank_lines(orgcast, open_broker):
-    """Blank lines are skipped, whatever the line before them held and however long they are."""
+    """Blank lines of any length are skipped, after any other line."""
     text = " " * 10 + "\n" + " " * 3 + "\n" + lines(1) + " \t\r\n\n" + " " * 65536 + "\n" + lines(1, invoiceId="inv-2")
     result = orgcast("emit", "--stdin", "--json", *at(open_broker), stdin=text)
     assert (result.returncode, result.stderr.splitlines()[:-1]) == (0, [])
@@ -207,7 +207,7 @@ def busy_then(broker, connack):
 
 @pytest.mark.parametrize("code, name", [(0x88, "server unavailable"), (0x89, "server busy")])
 def test_a_refusal_that_is_not_about_the_token(orgcast, open_broker, code, name):
-    """It passes: emit tries again, and does not blame the token."""
+    """The refusal goes away by itself: emit tries again, and does not blame the token."""
     port = busy_then(open_broker, bytes((0x20, 3, 0, code, 0)))
     result = orgcast("emit", *PAID_FLAGS, "--host", open_broker.host, "--port", port, "--timeout", "20")
     assert (result.returncode, result.stderr) == \

@@ -271,7 +271,7 @@ USER = "user root\n" if os.geteuid() == 0 else ""
 
 
 def warning(orgcast, path):
-    """The only warning about a configuration that is good otherwise: the same words in text and in JSON."""
+    """The only warning about an otherwise good configuration: the same words in text and in JSON."""
     result = orgcast("conf", "check", path)
     assert result.returncode == 0, result.stdout
     [text] = re.findall("(?m)^warning: (.*)$", result.stdout)
@@ -342,7 +342,7 @@ def open_folder():
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes the broker's user")
 @pytest.mark.parametrize("user, reads", [("user nobody\n", False), ("user root\n", True)])
 def test_root_looks_with_the_brokers_eyes(orgcast, open_folder, secret_file, user, reads):
-    """A key of root's, whether the plugin's or that of TLS, is of no use to a broker that is nobody."""
+    """A broker that runs as nobody cannot read a key of root, whether the plugin's or that of TLS."""
     plugin = shutil.copy(PLUGIN, open_folder)
     for name in ("secret", "key.pem"):
         shutil.copy(secret_file, open_folder / name)

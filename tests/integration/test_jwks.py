@@ -221,7 +221,7 @@ def test_the_first_token_of_a_new_key_may_come_back(make_broker, provide, keys, 
 
 @pytest.mark.parametrize("way", WAYS_IN)
 def test_a_key_that_the_new_set_does_not_have(make_broker, provide, keys, token, tmp_path, way):
-    """The set was fetched for this key and does not have it: now the refusal is final."""
+    """The fetched set lacks the key, so the refusal is final."""
     cache = tmp_path / "cache.json"
     provider = provide(key_set(jwk(keys.get("p256"), "k1")))
     broker = make_broker(options(provider, jwks_refresh_interval=3600, jwks_cache_file=cache),
