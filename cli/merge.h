@@ -73,7 +73,7 @@ typedef struct cli_merge {
     bool unnumbered;      /* this connection's broker has no numbers */
     bool syncing;         /* there may be more behind `last` than was seen */
     bool announce;        /* caught_up() is due when not */
-    bool checking;        /* the position is to be asked for once more */
+    bool checking;        /* ask for the position again */
     bool waiting;         /* for an answer */
     bool stopped;         /* by print() */
     bool dropped;         /* an event, while the position was not known */
@@ -108,7 +108,7 @@ void cli_merge_check(cli_merge_t *merge);
 void cli_merge_position(cli_merge_t *merge, const cli_place_t *place);
 void cli_merge_replayed(cli_merge_t *merge, const cli_merge_answer_t *answer);
 void cli_merge_not_now(cli_merge_t *merge);    /* it is to be asked again */
-void cli_merge_no_numbers(cli_merge_t *merge); /* there is nothing to be had in this connection */
+void cli_merge_no_numbers(cli_merge_t *merge); /* this connection's broker does not number events */
 
 /* An event.
  * place:   NULL: it has no number, and leaves at once

@@ -93,7 +93,7 @@ static void publish_waiting(oc_transport_t *transport)
     }
 }
 
-/* A source that gives the same token once more is asked again only when that has ended. Then, as for
+/* If the source gives the same token again, ask it only when that token has ended. Then, as for
  * a token whose end is not known, it is the broker who decides. */
 static void plan_renewal(oc_transport_t *transport, const char *token)
 {
