@@ -116,17 +116,18 @@ oc_err_t oc_secret_check(const unsigned char *secret, size_t secret_len, const c
 
     if (different < OC_SECRET_BYTES_MIN)
         return oc_fail(diag, OC_E_CONFIG,
-                       "'%.150s' is a secret of %d different bytes, which can be guessed; at least "
-                       "%d are needed",
+                       "'%.120s' can be guessed: it has %d different bytes, and needs at least %d; "
+                       "make one with: openssl rand -base64 48",
                        source, different, OC_SECRET_BYTES_MIN);
     if (!form && !der && check_base64(secret, secret_len, &der) != OC_OK)
         return oc_fail(diag, OC_E_NOMEM, "out of memory while loading the key '%s'", source);
     if (!form && der)
         form = "DER";
     if (form)
-        return oc_fail(diag, OC_E_CONFIG,
-                       "'%.150s' holds a key in %s form, not an HMAC secret: anybody who has it "
-                       "could sign tokens",
-                       source, form);
+        return oc_fail(
+            diag, OC_E_CONFIG,
+            "'%.120s' holds a key in %s form, not an HMAC secret; name a public key with "
+            "jwt_public_key_file or jwks_file",
+            source, form);
     return OC_OK;
 }

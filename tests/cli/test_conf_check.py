@@ -77,7 +77,7 @@ CASES = [
     Case("a secret that is a key set", conf("plugin_opt_jwt_secret_file {folder}/set.json"),
          (("main", 5, "holds a key in JWK form, not an HMAC secret"),)),
     Case("a secret of equal bytes", conf("plugin_opt_jwt_secret_file {folder}/equal"),
-         (("main", 5, "a secret of 1 different bytes, which can be guessed"),)),
+         (("main", 5, "can be guessed: it has 1 different bytes"),)),
     Case("a secret that is a folder", conf("plugin_opt_jwt_secret_file {folder}"),
          (("main", 5, "is a directory"),)),
     Case("the second of three public keys", conf(
@@ -242,10 +242,10 @@ def test_conf_check(case, orgcast, written, authority, make_broker):
 
         objects = [json.loads(line) for line in
                    orgcast("conf", "check", path, "--json").stdout.splitlines()]
+        assert all(set(o) == {"severity", "file", "line", "message"} for o in objects)
+        objects = [o for o in objects if o["severity"] == "error"]
         assert [(o["file"].rpartition("/")[2].replace("main.conf", "main"), o["line"])
                 for o in objects] == [(file, number) for file, number, _ in case.problems]
-        assert all(set(o) == {"severity", "file", "line", "message"} for o in objects)
-        assert {o["severity"] for o in objects} == {"error"}
         assert [line.partition(": ")[2] for line in lines] == [o["message"] for o in objects]
     else:
         assert len(lines) == 1 and re.search(r": the plugin, with \d+ keys? from files$", lines[0])
@@ -294,7 +294,7 @@ def test_a_key_for_encryption_is_a_warning_beside_a_problem(orgcast, tmp_path, k
     path = tmp_path / "set.json"
     path.write_bytes(key_set(jwk(keys.get("rsa"), "enc", use="enc"), jwk(keys.get("p256"), "new")))
     (tmp_path / "conf").write_text(
-        f"plugin {PLUGIN}\nplugin_opt_jwks_file {path}\nplugin_opt_jwt_leeway soon\n")
+        f"{USER}plugin {PLUGIN}\nplugin_opt_jwks_file {path}\nplugin_opt_jwt_leeway soon\n")
     result = orgcast("conf", "check", tmp_path / "conf")
     assert result.returncode == 1
     assert result.stdout.count("key 1 is skipped: is not for signatures: its 'use' is not 'sig'") == 1

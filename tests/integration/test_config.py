@@ -43,7 +43,7 @@ BAD = {
     "secret file is long": ([("jwt_secret_file", "{long}")],
                             r"plugin_opt_jwt_secret_file: .*longer than"),
     "secret file holds a public key": ([("jwt_secret_file", "{rsa}")],
-                                       r"plugin_opt_jwt_secret_file: .*PEM.*jwt_public_key_file"),
+                                       r"plugin_opt_jwt_secret_file: .*PEM form.*jwt_public_key_file"),
     "secret file holds a private key": ([("jwt_secret_file", "{private}")],
                                         r"plugin_opt_jwt_secret_file: .*PEM"),
 
@@ -135,7 +135,7 @@ def places(keys, tmp_path_factory):
     folder = tmp_path_factory.mktemp("config")
     out = {"folder": folder}
     contents = {
-        "hs": keys.get("hs"), "hs32": b"x" * 32, "empty": b"", "newline": b"\n", "short": b"x" * 31,
+        "hs": keys.get("hs"), "hs32": b"0123456789abcdef" * 2, "empty": b"", "newline": b"\n", "short": b"x" * 31,
         "short-newline": b"x" * 31 + b"\n", "long": b"x" * (1 << 20),
         "private": private_pem(keys.get("rsa")), "cut": keys.pem("rsa")[:200],
         **{name: keys.pem(name) for name in ("rsa", "rsa1024", "p256", "k256")},
