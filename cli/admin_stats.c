@@ -145,7 +145,7 @@ const cli_command_t cli_cmd_admin_stats = {
     .notes =
         "Of the reason codes only those that occurred are shown; --json has all of them. Of "
         "the\n"
-        "organizations at most 1000 are told.\n" CLI_ADMIN_NOTES,
+        "organizations at most 1000 are shown.\n" CLI_ADMIN_NOTES,
     .options = uses,
     .run = run_stats,
 };

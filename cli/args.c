@@ -193,7 +193,7 @@ bool cli_args_int(const cli_args_t *args, cli_opt_t opt, long long min, long lon
     value = strtoll(text, &end, 10);
     if (*text == '\0' || strspn(text, "-0123456789") != strlen(text) || *end != '\0' ||
         errno != 0 || value < min || value > max) {
-        (void)cli_usage_error(args, "--%s: '%s' is no whole number from %lld to %lld",
+        (void)cli_usage_error(args, "--%s: '%s' is not a whole number from %lld to %lld",
                               options[opt].name, text, min, max);
         return false;
     }

@@ -27,14 +27,13 @@
     X(TOKEN_FILE, "token-file", "FILE",                                                            \
       "the token; '-' is standard input (default: the\nenvironment variable ORGCAST_TOKEN)")       \
     X(TIMEOUT, "timeout", "SECONDS", "how long to wait")                                           \
-    X(STDIN, "stdin", NULL, "read events from standard input, one JSON object a line")             \
+    X(STDIN, "stdin", NULL, "read events from standard input, one JSON object per line")           \
     X(KEEP_GOING, "keep-going", NULL, "with --stdin: skip a bad line instead of stopping")         \
     X(SOURCE, "source", "URI", "CloudEvents source of the events (default /orgcast)")              \
     CLI_EVENT_OPTIONS(X)                                                                           \
     X(EVENT, "event", "EVENT", "only this kind, for example paid (may be given more than once)")   \
     X(COUNT, "count", "N", "exit after N events")                                                  \
-    X(SINCE, "since", "[EPOCH:]SEQUENCE",                                                          \
-      "begin with what the broker still has behind that number")                                   \
+    X(SINCE, "since", "[EPOCH:]SEQUENCE", "begin after the event with this number")                \
     X(KEY_FILE, "key-file", "FILE", "HMAC secret or PEM private key to sign with")                 \
     X(SIGNING_KEY_FILE, "signing-key-file", "FILE",                                                \
       "instead of a token: sign short-lived ones with the HMAC\nsecret or PEM private key in "     \
@@ -55,10 +54,10 @@
     X(SUBJECT, "subject", "SUBJECT", "the subject of tokens, by default their claim sub")          \
     X(JTI, "jti", "ID", "a token's claim jti")                                                     \
     X(ISSUED_BEFORE, "issued-before", "TIME",                                                      \
-      "of the subject's or organization's tokens those\nissued before TIME (default now, this "    \
-      "second included)")                                                                          \
+      "only the subject's or organization's tokens issued\nbefore TIME (default now, including "   \
+      "this second)")                                                                              \
     X(EXPIRES_AT, "expires-at", "TIME",                                                            \
-      "when the last of these tokens expires; the revocation\nis forgotten then")                  \
+      "when the last of these tokens expires; the plugin then\nforgets the revocation")            \
     X(CONF, "conf", "FILE", "the broker's mosquitto.conf")                                         \
     X(SUBSCRIBE, "subscribe", "FILTER", "may the token subscribe to this?")                        \
     X(PUBLISH, "publish", "TOPIC", "may the token publish to this?")                               \
@@ -85,8 +84,8 @@ typedef struct cli_command {
     const char *name;         /* as typed after `orgcast`: "emit", "token sign" */
     const char *summary;      /* one line, for the list of subcommands */
     const char *synopsis;     /* lines, each of them what follows the name */
-    const char *notes;        /* for --help, behind the options; may be NULL */
-    bool operand;             /* takes one argument that is no option */
+    const char *notes;        /* for --help, after the options; may be NULL */
+    bool operand;             /* takes one argument that is not an option */
     const cli_use_t *options; /* ends with CLI_OPT_NONE; --help is added */
     int (*run)(const cli_args_t *args);
 } cli_command_t;
@@ -104,8 +103,8 @@ struct cli_args {
     } given[CLI_GIVEN_MAX];
 };
 
-/* Parse what follows the subcommand's name; argv[0] is not looked at. False: the program ends with
- * *ret_exit, everything has been said. */
+/* Parse the arguments after the subcommand's name; argv[0] is ignored. False: everything is
+ * printed, and the program exits with *ret_exit. */
 bool cli_args_parse(const cli_command_t *command, int argc, char **argv, cli_args_t *args,
                     int *ret_exit);
 

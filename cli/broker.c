@@ -105,12 +105,12 @@ void cli_broker_print_mend(const cli_broker_t *broker)
 
     if (broker->signs)
         mend =
-            "The broker does not accept what the key of --signing-key-file signs. Its log line has "
-            "the\n"
-            "reason: is the key among the broker's, and do --alg, --kid, --iss and --aud fit?";
+            "The broker does not accept tokens signed with the key of --signing-key-file. Its log "
+            "has\n"
+            "the reason. Does the broker have this key, and do --alg, --kid, --iss and --aud fit?";
     else if (broker->has_token)
         mend =
-            "The broker does not accept the token. Its log line has the reason;\n"
+            "The broker does not accept the token. Its log has the reason.\n"
             "'orgcast token inspect' shows what a token says and whether it has expired.";
     fprintf(stderr, "%s\n", mend);
 }

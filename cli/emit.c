@@ -39,16 +39,16 @@ static const char notes[] = CLI_EVENT_NOTES
     "   "
     "\"invoiceNumber\":\"2026-0017\",\"amount\":\"10.00\",\"currency\":\"EUR\",\"status\":\"PAID\"}"
     "\n"
-    "(on one line). At a bad line it stops, after the events before it are acknowledged, and "
-    "exits\n"
-    "with 1; with --keep-going it skips the line, goes on, and exits with 1 at the end.";
+    "(on one line). At a bad line the command stops after the earlier events are acknowledged, "
+    "and\n"
+    "exits with 1. With --keep-going it skips the line, continues, and exits with 1 at the end.";
 
 typedef struct emit_run {
     const cli_args_t *args;
     orgcast_emitter_t *emitter;
     cli_receipts_t receipts;
     int64_t stall_timeout_ms;
-    bool gave_up; /* something was not waited for, or not even emitted */
+    bool gave_up; /* some events were not emitted, or their answers not awaited */
 } emit_run_t;
 
 /* --invoice-id for the flags, invoiceId for the lines. */
@@ -64,7 +64,7 @@ static void print_fault(const emit_run_t *run, const cli_event_fault_t *fault, s
                               *fault->field ? " " : "", fault->message);
 }
 
-/* A full queue is waited for. */
+/* Emit an event. Waits while the queue is full. */
 static int emit_event(emit_run_t *run, const cli_event_t *event)
 {
     orgcast_receipt_t receipt;

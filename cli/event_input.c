@@ -111,7 +111,7 @@ static bool take_field(json_t *value, const target_t *target, size_t i,
     return true;
 }
 
-/* At the top the event's type stands among the fields. */
+/* At the top level, the event's type is among the fields. */
 static bool is_known(const target_t *target, const char *name)
 {
     if (target->names && strcmp(name, "type") == 0)
@@ -134,7 +134,7 @@ static bool take_object(json_t *object, const target_t *target, cli_event_fault_
 
         if (!is_known(target, name))
             return fault(ret_fault, target->prefix, oc_utf8_quote(name, quoted, sizeof quoted),
-                         "is no field of this event");
+                         "is not a field of this event");
     }
     for (size_t i = 0; i < target->rule->count; i++) {
         value = json_object_get(object, name_of(target, i));

@@ -29,26 +29,24 @@ static const cli_use_t uses[] = {
     {CLI_OPT_ORGANIZATION_ID, false, NULL},
     {CLI_OPT_EVENT, true, NULL},
     {CLI_OPT_SINCE, false,
-     "begin with the events behind that number (0: with the\nfirst) instead of now"},
+     "begin after the event with this number (0: with the\nfirst event) instead of now"},
     {CLI_OPT_COUNT, false, NULL},
     {CLI_OPT_TIMEOUT, false,
-     "exit after that long: with 0, or with 1 when --count\nevents have not come by then"},
-    {CLI_OPT_JSON, false, "print each event as it is, one JSON object a line"},
+     "exit after that time: with 0, or with 1 when --count\nevents have not come by then"},
+    {CLI_OPT_JSON, false, "print each event as it is, one JSON object per line"},
     CLI_BROKER_USES,
     {CLI_OPT_NONE, false, NULL},
 };
 
 static const char notes[] = CLI_EVENT_WORDS
-    "SEQUENCE and EPOCH are those of an event's JSON; without EPOCH it is the broker's present "
-    "one.\n"
-    "The broker keeps an organization's last events, and has those behind a number either all or\n"
-    "none: a later SEQUENCE may be had when an earlier one may not. Standard error says when it "
-    "has\n"
-    "begun to listen, when it has lost the connection and found it again, and whenever it goes on\n"
-    "without some events, because the broker does not keep all of them any more: a line with "
-    "\"gap\".\n"
-    "A gap does not end it, nor a lost connection. Ends with 0 on Ctrl-C, with 1 when the broker\n"
-    "refuses the token or the organization, or cannot be reached at the beginning.";
+    "Take SEQUENCE and EPOCH from an event's JSON. Without EPOCH the command uses the broker's\n"
+    "current one. The broker stores an organization's last events and replays all missed events "
+    "or\n"
+    "none: if an earlier SEQUENCE fails, a later one may work.\n"
+    "Standard error reports when the command begins to listen, and when it loses the connection\n"
+    "and gets it back. A line with \"gap\" reports events that are no longer stored; the command\n"
+    "then continues without them. It exits with 0 on Ctrl-C. It exits with 1 when the broker\n"
+    "refuses the token or the organization, or cannot be reached at the start.";
 
 static volatile sig_atomic_t interrupted;
 
@@ -70,7 +68,7 @@ void listen_end(listen_run_t *run, int code)
     run->state = LISTEN_ENDED;
 }
 
-/* --- What is told --- */
+/* --- Messages --- */
 
 void listen_lost(listen_run_t *run, const char *format, ...)
 {
@@ -97,13 +95,13 @@ void listen_lost(listen_run_t *run, const char *format, ...)
 /* The broker replays all or nothing, so that some of them may still be there. */
 static void tell_lost(const listen_run_t *run, const cli_gap_t *gap)
 {
-    const char *hint = run->merge.again ? "" : "; with a later --since there may be some";
+    const char *hint = run->merge.again ? "" : "; a later --since may get some of them";
 
     if (gap->from == gap->to)
-        (void)cli_error(run->args, "gap: event %" PRIu64 " is not kept any more", gap->from);
+        (void)cli_error(run->args, "gap: event %" PRIu64 " is no longer stored", gap->from);
     else
         (void)cli_error(run->args,
-                        "gap: events %" PRIu64 " to %" PRIu64 " are not all kept any more%s",
+                        "gap: some of the events %" PRIu64 " to %" PRIu64 " are no longer stored%s",
                         gap->from, gap->to, hint);
 }
 
@@ -138,7 +136,7 @@ static void on_caught_up(void *context, uint64_t printed)
 
 static void skip(const listen_run_t *run, size_t len)
 {
-    (void)cli_error(run->args, "skipped a message of %zu bytes that is no event", len);
+    (void)cli_error(run->args, "skipped a message of %zu bytes that is not an event", len);
 }
 
 static bool on_print(void *context, const char *payload, size_t len)

@@ -92,7 +92,7 @@ static void check_silence(listen_run_t *run, int64_t now_ms)
     if (replay ? ++question->silent < REPLAY_SILENT_MAX : question->answered)
         cli_merge_not_now(&run->merge);
     else
-        do_without(run, "it does not answer. Is the Orgcast plugin loaded, and new enough?");
+        do_without(run, "no answer; is the Orgcast plugin loaded, and new enough?");
 }
 
 void listen_ask_next(listen_run_t *run, int64_t now_ms)
@@ -161,7 +161,7 @@ static void take_data(listen_run_t *run, cli_merge_want_t want, const json_t *da
 
     if (!cli_place_get(data, &answer.place) ||
         (want == CLI_WANT_REPLAY && !read_replay(data, &answer))) {
-        do_without(run, "its answer is not what this command expects; is the plugin older?");
+        do_without(run, "unexpected answer; is the plugin older than this command?");
         return;
     }
     run->answered = true;

@@ -72,7 +72,7 @@ typedef struct listen_run {
 /* Done or failed, unless it has ended already. */
 void listen_end(listen_run_t *run, int code);
 
-/* The connection cannot be had, or is no more. It is the end, unless there was one that could. */
+/* The connection failed or is lost. Ends the command, unless an earlier connection succeeded. */
 void listen_lost(listen_run_t *run, const char *format, ...) OC_PRINTF(2, 3);
 
 /* A SIGINT or SIGTERM has come. */
@@ -82,7 +82,7 @@ void listen_take_event(listen_run_t *run, const struct mosquitto_message *messag
 
 /* --- listen_link.c --- */
 
-/* Connect; what happens is told by the state. max_ms: how long that may take */
+/* Connect. The state reports the result. max_ms: how long that may take */
 void listen_link_open(listen_run_t *run, int64_t max_ms);
 /* Wait for so long at most, and do what there is to do. */
 void listen_link_step(listen_run_t *run, int64_t max_ms);

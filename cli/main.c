@@ -44,7 +44,7 @@ static void print_commands(FILE *out, const char *group)
             fprintf(out, "  %-18s %s\n", commands[i]->name, commands[i]->summary);
     }
     fprintf(out,
-            "\n'orgcast SUBCOMMAND --help' explains one of them; 'orgcast --version' prints "
+            "\n'orgcast SUBCOMMAND --help' explains a subcommand; 'orgcast --version' prints "
             "the version.\n");
 }
 

@@ -22,8 +22,8 @@
 #define CLI_MERGE_VAIN_MAX 3
 
 typedef enum cli_gap_kind {
-    CLI_GAP_LOST,    /* the events `from` to `to` are not kept any more */
-    CLI_GAP_RESTART, /* numbers begin anew; what came behind `from` before that may be missing */
+    CLI_GAP_LOST,    /* the broker no longer stores all of the events `from` to `to` */
+    CLI_GAP_RESTART, /* the numbering restarted; earlier events after `from` may be missing */
     CLI_GAP_UNKNOWN, /* there was a pause, and the broker has no numbers to tell what was in it */
 } cli_gap_kind_t;
 
@@ -73,7 +73,7 @@ typedef struct cli_merge {
     bool unnumbered;      /* this connection's broker has no numbers */
     bool syncing;         /* there may be more behind `last` than was seen */
     bool announce;        /* caught_up() is due when not */
-    bool checking;        /* the position is to be asked for once more */
+    bool checking;        /* ask for the position again */
     bool waiting;         /* for an answer */
     bool stopped;         /* by print() */
     bool dropped;         /* an event, while the position was not known */
@@ -108,7 +108,7 @@ void cli_merge_check(cli_merge_t *merge);
 void cli_merge_position(cli_merge_t *merge, const cli_place_t *place);
 void cli_merge_replayed(cli_merge_t *merge, const cli_merge_answer_t *answer);
 void cli_merge_not_now(cli_merge_t *merge);    /* it is to be asked again */
-void cli_merge_no_numbers(cli_merge_t *merge); /* there is nothing to be had in this connection */
+void cli_merge_no_numbers(cli_merge_t *merge); /* this connection's broker does not number events */
 
 /* An event.
  * place:   NULL: it has no number, and leaves at once

@@ -28,9 +28,9 @@ typedef struct cli_receipts {
     uint64_t emitted, acknowledged, refused, dropped;
     char connection[256]; /* the last cause of a missing connection; "" while connected */
     bool connected_once;
-    bool
-        turned_away; /* the broker refused the token before it ever took one: retrying is useless */
-    bool closing;    /* that the connection ends is no news */
+    /* The broker refused the token on the first connection, so retrying is useless. */
+    bool turned_away;
+    bool closing; /* the end of the connection is expected */
 } cli_receipts_t;
 
 /* progress: whether to show a count; it is shown only on a terminal. False: out of memory. */

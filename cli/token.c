@@ -66,10 +66,7 @@ int cli_token_read(const cli_args_t *args, char **ret_token)
         len--;
     for (size_t i = 0; i < len; i++) {
         if (text[i] <= ' ' || text[i] > '~')
-            return cli_error(args,
-                             "what was given as the token holds a character that no token "
-                             "has, at byte %zu",
-                             i + 1);
+            return cli_error(args, "not a token: invalid character at byte %zu", i + 1);
     }
     if (len == 0)
         return cli_error(args, "the token is empty");

@@ -36,10 +36,10 @@ static const cli_use_t uses[] = {
 };
 
 static const char notes[] =
-    "The claim iat is the current time, unless --claim gives another. A secret is the file's "
-    "bytes\n"
-    "without one line end: at least 32 for HS256, 48 for HS384, 64 for HS512. The token goes to\n"
-    "standard output; whoever can read it can use it until it expires.";
+    "The claim iat is the current time, unless --claim sets it. A secret is the file's bytes,\n"
+    "without one newline at the end: at least 32 bytes for HS256, 48 for HS384, 64 for HS512.\n"
+    "The command prints the token to standard output. Anybody who reads the token can use it\n"
+    "until it expires.";
 
 static int set(const cli_args_t *args, json_t *claims, const char *name, json_t *value)
 {

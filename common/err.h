@@ -66,7 +66,7 @@ typedef enum oc_err {
 /* Caller-owned detail. The first message wins. */
 typedef struct oc_diag {
     oc_err_t code;
-    bool passing; /* the cause goes away by itself: the same request may succeed in a while */
+    bool passing; /* the cause goes away by itself: the same request may succeed later */
     char message[256];
 } oc_diag_t;
 

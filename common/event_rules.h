@@ -81,7 +81,7 @@ typedef struct oc_event_rule {
     const oc_event_data_t *data;
 } oc_event_rule_t;
 
-/* By orgcast_event_type_t; the first one is no type. */
+/* By orgcast_event_type_t; the first one is not a type. */
 extern const oc_event_rule_t oc_event_rules[];
 extern const size_t oc_event_rules_count;
 

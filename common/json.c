@@ -135,7 +135,7 @@ static json_t *load(const char *bytes, size_t len, json_error_t *ret_error)
 
 #define DIGITS "0123456789"
 
-/* RFC 8259 §6: how long the number that begins here is. 0: it is none. */
+/* RFC 8259 §6: the length of the number that begins here. 0: no number begins here. */
 static size_t number_len(const char *text)
 {
     const char *end = text + (*text == '-');

@@ -33,7 +33,7 @@ static oc_err_t get_member(json_t *jwk, const char *name, member_t *ret, oc_diag
         return oc_fail(diag, OC_E_CONFIG, "has no '%s'", name);
     if (!oc_b64url_decode(json_string_value(value), json_string_length(value), ret->bytes,
                           sizeof ret->bytes, &ret->len))
-        return oc_fail(diag, OC_E_CONFIG, "has a '%s' that is no base64url or too long", name);
+        return oc_fail(diag, OC_E_CONFIG, "has a '%s' that is not base64url, or is too long", name);
     return OC_OK;
 }
 
@@ -43,7 +43,7 @@ static oc_err_t nomem(oc_diag_t *diag)
     return oc_fail(diag, OC_E_NOMEM, "out of memory");
 }
 
-/* Why OpenSSL made no key: for want of memory, or because it is none. Empties its error queue. */
+/* Report why OpenSSL made no key: out of memory, or not a valid key. Empties its error queue. */
 static oc_err_t no_key(const char *type, oc_diag_t *diag)
 {
     bool out_of_memory = false;
@@ -51,7 +51,7 @@ static oc_err_t no_key(const char *type, oc_diag_t *diag)
 
     while ((error = ERR_get_error()) != 0)
         out_of_memory = out_of_memory || ERR_GET_REASON(error) == ERR_R_MALLOC_FAILURE;
-    return out_of_memory ? nomem(diag) : oc_fail(diag, OC_E_CONFIG, "is no valid %s key", type);
+    return out_of_memory ? nomem(diag) : oc_fail(diag, OC_E_CONFIG, "is not a valid %s key", type);
 }
 
 static oc_err_t check_on_curve(const char *type, EVP_PKEY *pkey, oc_diag_t *diag)
@@ -246,7 +246,7 @@ static oc_err_t add_public(oc_keyset_t *set, json_t *jwk, const char *kty, const
     else if (strcmp(kty, "OKP") == 0)
         err = read_okp(jwk, &pkey, diag);
     else
-        err = oc_fail(diag, OC_E_CONFIG, "has a 'kty' that is none of RSA, EC, OKP, oct");
+        err = oc_fail(diag, OC_E_CONFIG, "has a 'kty' that is not one of RSA, EC, OKP, oct");
     if (!err)
         err = oc_keyset_add_pkey(set, pkey, kid, source, allowed, diag);
     EVP_PKEY_free(pkey);
@@ -264,7 +264,7 @@ static oc_err_t add_jwk(oc_keyset_t *set, json_t *jwk, const oc_jwks_options_t *
     if (!kty)
         return oc_fail(diag, OC_E_CONFIG, "has no 'kty'");
     if (kid && !json_is_string(kid))
-        return oc_fail(diag, OC_E_CONFIG, "has a 'kid' that is no string");
+        return oc_fail(diag, OC_E_CONFIG, "has a 'kid' that is not a string");
     if (kid && json_string_length(kid) > OC_KID_MAX)
         return oc_fail(diag, OC_E_CONFIG, "has a 'kid' of more than %d bytes", OC_KID_MAX);
     err = check_purpose(jwk, &allowed, diag);
@@ -295,13 +295,13 @@ static oc_err_t add_keys(oc_keyset_t *set, json_t *jwks, const oc_jwks_options_t
     size_t i;
 
     if (!json_is_array(keys))
-        return oc_fail(diag, OC_E_CONFIG, "'%.150s' is no JWK set: it has no array 'keys'",
+        return oc_fail(diag, OC_E_CONFIG, "'%.150s' is not a JWK set: it has no array 'keys'",
                        options->source);
     json_array_foreach(keys, i, jwk)
     {
         oc_diag_t cause = {0};
         oc_err_t err = json_is_object(jwk) ? add_jwk(set, jwk, options, &cause)
-                                           : oc_fail(&cause, OC_E_CONFIG, "is no JSON object");
+                                           : oc_fail(&cause, OC_E_CONFIG, "is not a JSON object");
 
         if (err == OC_E_NOMEM)
             return oc_fail(diag, err, "out of memory");
@@ -327,7 +327,7 @@ oc_err_t oc_keyset_add_jwks(oc_keyset_t *set, const char *json, size_t json_len,
     if (err == OC_E_NOMEM)
         return oc_fail(diag, err, "out of memory");
     if (err)
-        return oc_fail(diag, OC_E_CONFIG, "'%.150s' is no JWK set: %s", options->source,
+        return oc_fail(diag, OC_E_CONFIG, "'%.150s' is not a JWK set: %s", options->source,
                        cause.message);
     err = add_keys(&added, jwks, options, diag);
     if (!err)

@@ -71,7 +71,7 @@ bool oc_jws_shaped(const char *text, size_t text_len)
            all_b64url(s.signature, s.signature_len);
 }
 
-/* values_max: the segment is not parsed when it could hold more JSON values */
+/* values_max: a segment that could hold more JSON values is refused unparsed */
 static oc_err_t parse_segment(const char *what, const char *text, size_t text_len,
                               size_t values_max, json_t **ret_object, oc_diag_t *diag)
 {
@@ -112,10 +112,9 @@ static oc_err_t read_header(const oc_jws_rules_t *rules, oc_jws_t *jws, oc_diag_
         return oc_fail(diag, OC_E_ALG_NOT_ALLOWED, "the header has no alg of type string");
     alg = oc_alg_parse(json_string_value(name), json_string_length(name));
     if (alg == OC_ALG_NONE)
-        return oc_fail(diag, OC_E_ALG_NOT_ALLOWED, "the header's alg is none that is known");
+        return oc_fail(diag, OC_E_ALG_NOT_ALLOWED, "the header's alg is unknown");
     if (!(rules->algs & OC_ALG_BIT(alg)))
-        return oc_fail(diag, OC_E_ALG_NOT_ALLOWED,
-                       "%s is not in jwt_algorithms or, without that, fits no key",
+        return oc_fail(diag, OC_E_ALG_NOT_ALLOWED, "%s is not in jwt_algorithms, or no key fits it",
                        oc_alg_name(alg));
     jws->alg = alg;
     jws->kid = json_string_value(kid);

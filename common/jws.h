@@ -15,8 +15,9 @@
 /* Longest token, for the buffers on the stack here. An MQTT password is at most 65,535 bytes. */
 #define OC_JWS_MAX_BYTES 65535
 
-/* The header is parsed before the signature is checked, so anybody can make a broker do it at will. A larger one
- * is refused unparsed. The bytes are those of the base64url text: room for a certificate chain (x5c). */
+/* Limits of the header. A larger header is refused unparsed. Anybody can make the broker parse
+ * headers, because the signature is checked later. The bytes are those of the base64url text,
+ * enough for a certificate chain (x5c). */
 #define OC_JWS_HEADER_MAX_BYTES 8192
 #define OC_JWS_HEADER_VALUES_MAX 64
 

@@ -421,7 +421,7 @@ static bool verify_hmac(oc_key_t *key, int digest, const unsigned char *input, s
     size_t tag_len = 0;
     EVP_MAC_CTX *ctx = key->mac_ctx[digest];
 
-    /* Without a key, EVP_MAC_init() starts anew with the one given before. */
+    /* Without a key, EVP_MAC_init() starts again with the previous key. */
     return ctx && EVP_MAC_init(ctx, NULL, 0, NULL) == 1 &&
            EVP_MAC_update(ctx, input, input_len) == 1 &&
            EVP_MAC_final(ctx, tag, &tag_len, sizeof tag) == 1 && tag_len == signature_len &&

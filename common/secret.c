@@ -12,7 +12,7 @@
 
 #include "b64url.h"
 
-/* Each file of such a key contains one of these texts, and no random secret does. */
+/* Every key file of these forms contains one of these texts. No random secret does. */
 static const struct {
     const char *text, *form;
 } marks[] = {

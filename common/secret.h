@@ -6,9 +6,9 @@
 
 #include "err.h"
 
-/* Check that nobody can know or guess an HMAC secret. It must not be a key in PEM, DER, JWK or OpenSSH form:
- * whoever has a public key could sign tokens with it. It must have at least OC_SECRET_BYTES_MIN different
- * bytes. Its length is not checked.
+/* Check that an HMAC secret is not public and not easy to guess. It must not be a key in PEM, DER,
+ * JWK or OpenSSH form: anybody with a public key could sign tokens with it. It must have at least
+ * OC_SECRET_BYTES_MIN different bytes. Does not check the length.
  * source: where the secret comes from, for messages.
  * Errors: OC_E_CONFIG, OC_E_NOMEM. Leaves OpenSSL's error queue empty. */
 #define OC_SECRET_BYTES_MIN 8

@@ -146,7 +146,7 @@ orgcast_err_t oc_event_check_fields(const oc_event_t *event, orgcast_diag_t *dia
     checked_t at = {.type = (size_t)event->type, .data = event->data, .path = ""};
 
     if (!oc_event_type_name(event->type))
-        return oc_emitter_fail(diag, ORGCAST_E_INVALID, "type is no event type");
+        return oc_emitter_fail(diag, ORGCAST_E_INVALID, "type is not an event type");
     if (!event->data)
         return oc_emitter_fail(diag, ORGCAST_E_INVALID, "event is missing");
     at.rule = oc_event_rules[event->type].data->object;

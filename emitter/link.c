@@ -140,7 +140,7 @@ static void on_publish(struct mosquitto *client, void *context, int mid, int rea
     link->on_puback(link->context, mid, reason_code);
 }
 
-/* OpenSSL's complaints are to be had here alone. */
+/* OpenSSL's errors are available only here. */
 static void on_log(struct mosquitto *client, void *context, int level, const char *message)
 {
     oc_link_t *link = context;

@@ -39,7 +39,7 @@ typedef struct oc_link {
     void *context;
 } oc_link_t;
 
-/* Begin to connect. A failure is told by the state.
+/* Begin to connect. The state reports a failure.
  * token: the MQTT password, or NULL for none
  * local_address: NULL, or the wildcard of the address family to use */
 void oc_link_open(oc_link_t *link, const oc_settings_t *settings, const char *token,

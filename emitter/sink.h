@@ -23,9 +23,10 @@ struct orgcast_emitter {
     char *source;
 };
 
-/* A callback of an emitter that runs on this thread. Inside it, orgcast_emitter_flush() and
- * orgcast_emitter_close() refuse that emitter, because they would wait for the callback or free what its
- * caller still uses. Callbacks nest: a report of one emitter may emit to a recorder. */
+/* Marks that this thread runs a callback of an emitter. Inside the callback,
+ * orgcast_emitter_flush() and orgcast_emitter_close() refuse that emitter: they would wait for the
+ * callback, or free memory that its caller still uses. Callbacks nest: a report of one emitter may
+ * emit to a recorder. */
 typedef struct oc_callback {
     const orgcast_emitter_t *emitter;
     const struct oc_callback *outer;

@@ -39,7 +39,7 @@ struct oc_transport {
     oc_link_t link;
     oc_backoff_t backoff;
     int64_t expires_s;         /* of the token in use; 0: not known */
-    int64_t renew_ms;          /* when to connect anew with another one; monotonic */
+    int64_t renew_ms;          /* when to connect again with another token; monotonic */
     int64_t expires_ms;        /* when it will be too late */
     bool renewing;             /* the last connection was ended for that */
     const char *local_address; /* the address family that worked last; NULL: the system's choice */
@@ -93,7 +93,7 @@ static void publish_waiting(oc_transport_t *transport)
     }
 }
 
-/* A source that gives the same token once more is asked again only when that has ended. Then, as for
+/* If the source gives the same token again, ask it only when that token has ended. Then, as for
  * a token whose end is not known, it is the broker who decides. */
 static void plan_renewal(oc_transport_t *transport, const char *token)
 {

@@ -28,7 +28,7 @@
 /* Whole lines on their way to the file. */
 typedef struct lines {
     size_t len;
-    size_t old_len;  /* these belong into the file of before the last oc_audit_reopen() */
+    size_t old_len;  /* these belong in the file from before the last oc_audit_reopen() */
     uint64_t lost;   /* lines that came after these and found no room */
     int64_t lost_ms; /* the time of the last of them */
     char bytes[OC_AUDIT_BUFFER_BYTES + LOST_LINE_MAX];

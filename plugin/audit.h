@@ -46,7 +46,7 @@ typedef struct oc_audit_entry {
     const char *address;
     const char *detail;
     int protocol;   /* MQTT's version: 3, 4 or 5; 0: left out */
-    uint64_t count; /* of the decisions that the line stands for; 0: left out, it is one */
+    uint64_t count; /* how many decisions the line stands for; 0: left out, one decision */
 } oc_audit_entry_t;
 
 typedef struct oc_audit oc_audit_t;

@@ -6,13 +6,15 @@
 
 #include "name_table.h"
 
-/* Kinds of lines in a minute. Of further kinds every line is written, within OC_AUDIT_FOLD_ALL. */
+/* How many kinds of lines to track in a minute. Lines of further kinds are all written, within
+ * OC_AUDIT_FOLD_ALL. */
 #define SLOTS 4096
 #define PROBES 8
-/* Kinds that have counted lines. Counts of further kinds go to the line that stands for all. */
+/* How many kinds may have counted lines. The "audit_folded" line counts the lines of further
+ * kinds. */
 #define SAMPLES 256
 
-/* Longer than what a line shows, so that the line ends in an ellipsis. */
+/* Longer than a line shows, so that a cut name ends in an ellipsis. */
 #define NAME_MAX_BYTES 516
 #define ADDRESS_MAX_BYTES 132
 
@@ -103,7 +105,7 @@ static char *put_text(char *out, const char *text, size_t max)
     return out + len + 1;
 }
 
-/* What is the same in all lines of a kind; never 0. */
+/* A hash of the members that all lines of a kind share; never 0. */
 static uint64_t kind_of(const oc_audit_fold_t *fold, const oc_audit_entry_t *entry,
                         const char *client_id, const char *address)
 {
@@ -174,7 +176,7 @@ static void count(oc_audit_fold_t *fold, slot_t *slot, const oc_audit_entry_t *e
     slot->sample->entry.count++;
 }
 
-/* --- What is written --- */
+/* --- Writing --- */
 
 static bool is_local(const char *address)
 {
@@ -182,7 +184,7 @@ static bool is_local(const char *address)
            strcmp(address, "::1") == 0;
 }
 
-/* Whether as many lines as may be were written from an address. If so, this one is counted. */
+/* Whether the address has used up its lines. If so, this function counts the entry. */
 static bool count_of_address(oc_audit_fold_t *fold, const oc_audit_entry_t *entry)
 {
     oc_audit_entry_t anybody = *entry;

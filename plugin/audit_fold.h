@@ -2,10 +2,10 @@
 #ifndef OC_AUDIT_FOLD_H
 #define OC_AUDIT_FOLD_H
 
-/* Keeps clients that repeat themselves from filling the audit log. Time is cut into minutes. In each minute
- * the first lines of a kind are written in full; the others are counted, and one line with "count" stands for
- * them at the minute's end. Lines are of one kind when they have the same action, result, reason and subject
- * (without a subject: client id and address).
+/* Keeps clients that repeat themselves from filling the audit log. In each minute the first lines
+ * of a kind are written in full, and the others are counted. At the end of the minute one line with
+ * "count" stands for the counted lines. Lines of one kind have the same action, result, reason and
+ * subject (without a subject: client id and address).
  *
  * Lines that are never folded: what clients published, and what administrators were allowed to do.
  *
@@ -18,13 +18,14 @@
 
 #define OC_AUDIT_FOLD_MS 60000
 
-/* Lines of a kind that are written in a minute. A SUBSCRIBE packet holds thousands of filters. */
+/* How many lines of a kind are written in a minute. A SUBSCRIBE packet can hold thousands of
+ * filters. */
 #define OC_AUDIT_FOLD_DENIED 100
 #define OC_AUDIT_FOLD_ALLOWED 1000
-/* The same for denials of clients without a token from one address, whatever ids they choose. Loopback and
- * Unix sockets are exempt: a proxy there speaks for everybody. */
+/* The same for denials of clients without a token from one address, with any client ids. Loopback
+ * and Unix sockets are exempt: a proxy there speaks for everybody. */
 #define OC_AUDIT_FOLD_ADDRESS 1000
-/* The same for all denials. Further ones are one line with the action "audit_folded". */
+/* The same for all denials together. One line with the action "audit_folded" counts the others. */
 #define OC_AUDIT_FOLD_ALL 10000
 
 typedef struct oc_audit_fold oc_audit_fold_t;
@@ -37,14 +38,14 @@ oc_audit_fold_t *oc_audit_fold_new(oc_audit_sink_t sink, void *context);
 /* Writes the counted lines. NULL is accepted. */
 void oc_audit_fold_free(oc_audit_fold_t *fold);
 
-/* Write an entry, or count it. NULL: nothing.
- * entry: borrowed, but action, result and reason have to stay for the fold's life
+/* Write an entry, or count it. Does nothing when fold is NULL.
+ * entry: borrowed, but action, result and reason must live as long as the fold
  * is_admin: the entry is about an administrator
- * now_ms: of a clock that is never set back */
+ * now_ms: from a clock that is never set back */
 void oc_audit_fold_write(oc_audit_fold_t *fold, const oc_audit_entry_t *entry, bool is_admin,
                          int64_t now_ms);
 
-/* Write the counted lines when the minute is over. Call it now and then. NULL is accepted. */
+/* Write the counted lines if the minute is over. Call this now and then. NULL is accepted. */
 void oc_audit_fold_tick(oc_audit_fold_t *fold, int64_t now_ms);
 
 #endif

@@ -11,7 +11,7 @@
 /* A clock made of the times that callers tell: it passes as they do, but when one is set back it stands
  * still. All zero at the beginning. */
 typedef struct oc_told_clock {
-    int64_t told;
+    int64_t told; /* the latest time given to the clock */
     uint64_t passed;
 } oc_told_clock_t;
 

@@ -71,7 +71,7 @@ void oc_client_map_remove(oc_client_map_t *map, const void *client)
         return;
     hole = (size_t)(slot - map->slots);
     map->count--;
-    /* What stands behind the hole moves into it, unless it would come before its home. */
+    /* Entries after the hole move into it, unless they would come before their home slot. */
     for (size_t at = (hole + 1) & mask; map->slots[at].client; at = (at + 1) & mask) {
         size_t from_home = (at - home(map, map->slots[at].client)) & mask;
 

@@ -18,7 +18,7 @@
 typedef struct reader {
     oc_conf_t *conf;
     oc_conf_plugin_t *current; /* whose plugin_opt_ lines follow; NULL: another plugin's, or none */
-    bool any_plugin;           /* some plugin line came before */
+    bool any_plugin;           /* there was a plugin line before */
     bool websockets;           /* of the listener whose lines follow */
     bool default_listener;
     bool in_include;
@@ -128,7 +128,7 @@ static int is_conf_file(const struct dirent *entry)
     return len > 5 && strcmp(entry->d_name + len - 5, ".conf") == 0;
 }
 
-/* Mosquitto's order: by letter, and of one letter the capital first. */
+/* Mosquitto's order: by letter, and capitals before small letters of the same kind. */
 static int compare_names(const struct dirent **a, const struct dirent **b)
 {
     const unsigned char *one = (const unsigned char *)(*a)->d_name;
@@ -305,8 +305,8 @@ static oc_err_t take_line(reader_t *reader, const char *word, const char *value,
     return OC_OK;
 }
 
-/* As Mosquitto does: a comment begins with '#' at the line's start, the word ends at a space, and white
- * space behind the value belongs to it (behind a plugin's path, from 2.1 on). */
+/* As in Mosquitto: a comment has '#' at the start of the line, the word ends at a space, and white
+ * space after the value belongs to the value (after a plugin's path, from 2.1 on). */
 static oc_err_t split_line(reader_t *reader, char *line, const oc_conf_place_t *place,
                            oc_diag_t *diag)
 {
@@ -338,7 +338,7 @@ static oc_err_t read_file(reader_t *reader, const char *path, oc_diag_t *diag)
     const reader_t outer = *reader;
     oc_err_t err;
 
-    /* An empty one is nothing to complain of here. */
+    /* An empty file is not a problem here. */
     if (stat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == 0)
         return OC_OK;
     err = oc_file_read(path, CONF_MAX_BYTES, &bytes, &len, diag);

@@ -2,8 +2,8 @@
 #ifndef OC_CONF_FILE_H
 #define OC_CONF_FILE_H
 
-/* The parts of a mosquitto.conf that concern the plugin: each line that loads it, with its
- * plugin_opt_* lines, read as Mosquitto reads them, include_dir followed. */
+/* Reads the parts of a mosquitto.conf that concern the plugin: each line that loads the plugin, and
+ * its plugin_opt_* lines. Reads them as Mosquitto does, and follows include_dir. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -51,7 +51,7 @@ typedef struct oc_conf_tls_file {
     oc_conf_place_t place;
 } oc_conf_tls_file_t;
 
-/* Told of each thing that Mosquitto itself would stop at, as far as it is looked at here. */
+/* Called for each problem found here at which Mosquitto itself would stop. */
 typedef void (*oc_conf_problem_t)(void *context, const oc_conf_place_t *place, const char *message);
 
 typedef struct oc_conf {
@@ -63,15 +63,15 @@ typedef struct oc_conf {
     size_t listeners;
     size_t websockets_listeners;
     oc_conf_place_t last_listener;
-    char *user; /* whom Mosquitto becomes when root starts it; NULL: not said */
+    char *user; /* the user that Mosquitto becomes when root starts it; NULL: no `user` line */
     bool tcp_nodelay;
     bool persistence;
     oc_conf_tls_file_t tls_files[OC_CONF_TLS_FILES_MAX];
     size_t tls_file_count;
 } oc_conf_t;
 
-/* Read a configuration file. OC_E_IO with the cause in diag when a file cannot be read; what was read
- * until then stays in ret_conf, which the caller ends with oc_conf_done() in any case. */
+/* Read a configuration file. OC_E_IO with the cause in diag when a file cannot be read; ret_conf
+ * then has the lines before that. The caller calls oc_conf_done() in any case. */
 OC_MUST_CHECK oc_err_t oc_conf_read(const char *path, oc_conf_problem_t problem, void *context,
                                     oc_conf_t *ret_conf, oc_diag_t *diag);
 void oc_conf_done(oc_conf_t *conf);

@@ -116,7 +116,7 @@ static bool has_name(const char *names, const char *name)
     return false;
 }
 
-/* Where there is no room for another name, names ends in "…". */
+/* Appends a name to the list. If there is no room for the name, the list ends in "…". */
 static void add_name(char *names, size_t cap, const char *option)
 {
     size_t len = strlen(names);
@@ -132,7 +132,8 @@ static void add_name(char *names, size_t cap, const char *option)
         (void)snprintf(names + len, cap - len, "%s…", comma);
 }
 
-/* Options of one that differ in the other. An option that both have is named by the first call only. */
+/* Adds the names of the options of `one` whose lines differ in `other`. common: also options of
+ * both. */
 static void compare(const oc_conf_plugin_t *one, const oc_conf_plugin_t *other, bool common,
                     char *names, size_t cap)
 {
@@ -153,7 +154,8 @@ oc_err_t oc_conf_watch_compare(const oc_conf_watch_t *watch, char *ret_names, si
     oc_err_t err = oc_conf_read(watch->path, ignore, NULL, &now, diag);
 
     if (!err && now.plugin_count != watch->conf.plugin_count)
-        err = oc_fail(diag, OC_E_IO, "'%.150s' loads the plugin %zu times, and did so %zu times",
+        err = oc_fail(diag, OC_E_IO,
+                      "'%.150s' loads the plugin %zu times, but at the start %zu times",
                       watch->path, now.plugin_count, watch->conf.plugin_count);
     if (!err)
         *ret_names = '\0';

@@ -24,8 +24,8 @@ const oc_conf_t *oc_conf_watch_conf(const oc_conf_watch_t *watch);
 /* NULL is accepted. */
 void oc_conf_watch_free(oc_conf_watch_t *watch);
 
-/* Read the file again. ret_names: the options whose lines differ, "plugin_opt_a, plugin_opt_b"; "" when none does.
- * A list that does not fit ends in "…". OC_E_IO with the cause in diag. */
+/* Read the file again. ret_names: the options whose lines differ, "plugin_opt_a, plugin_opt_b"; ""
+ * when none does. A list that does not fit ends in "…". OC_E_IO with the cause in diag. */
 OC_MUST_CHECK oc_err_t oc_conf_watch_compare(const oc_conf_watch_t *watch, char *ret_names,
                                              size_t cap, oc_diag_t *diag);
 

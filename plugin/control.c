@@ -8,15 +8,15 @@
 #include "control_stream.h"
 #include "json.h"
 
-/* A connection's account is in bytes that it is sent. These prices charge it for the broker's time too, so
- * that the 512 KiB a second of an account buy a few percent of the broker's thread. bench/inputs prints what
- * each input costs. */
+/* A connection's budget counts bytes that the broker sends to it. These prices charge for the
+ * broker's time too: 512 KiB a second buy a few percent of the broker's thread. bench/inputs prints
+ * what each input costs. */
 #define REQUEST_BYTE_COST 4
 #define COMMAND_COST 512
 /* A signature check takes up to 0.12 ms. */
 #define REFRESH_COST 16384
 
-/* Below this much in the account, a request is refused unread. */
+/* With less than this in the budget, a request is refused unread. */
 #define REFUSE_BELOW 1048576
 
 static oc_err_t nomem(oc_diag_t *diag)
@@ -29,7 +29,7 @@ static oc_err_t whoami(oc_control_call_t *call, oc_diag_t *diag)
     return oc_control_describe(call->gate, call->asker->session, call->data) ? OC_OK : nomem(diag);
 }
 
-/* Why a token is refused, without a word about the broker's keys, files and URLs. */
+/* Why a token is refused. Reveals nothing about the broker's keys, files and URLs. */
 static const char *explain_refusal(oc_err_t err)
 {
     static const char *const texts[OC_ERR_COUNT] = {
@@ -105,7 +105,7 @@ static const struct command *find_command(const char *name)
     return NULL;
 }
 
-/* Whether the asker may ask for this. */
+/* Whether the client may use the command. */
 static oc_err_t check_rights(const oc_control_call_t *call, const struct command *command,
                              oc_diag_t *diag)
 {
@@ -114,7 +114,8 @@ static oc_err_t check_rights(const oc_control_call_t *call, const struct command
     oc_err_t err = session ? oc_session_rights(session, &identity) : OC_E_SESSION_UNKNOWN;
 
     if (err)
-        return oc_fail(diag, err, "this client did not connect with a token that is good now");
+        return oc_fail(diag, err,
+                       "this client did not connect with a token, or the token is no longer valid");
     if (call->now_s >= identity->deadline_s && !command->when_expired)
         return oc_fail(diag, OC_E_TOKEN_EXPIRED, "the token has expired; refresh it first");
     if (command->admin && !identity->admin)
@@ -303,14 +304,14 @@ static char *failed_text(const request_run_t *run, const json_t *answer)
     return oc_json_dump(answer);
 }
 
-/* Take what a request costs from the connection's account. */
+/* Charge the connection for a request. */
 static void charge(const request_run_t *run, size_t bytes)
 {
     oc_gate_note_answer(run->gate, run->asker->session, run->now_s, bytes);
 }
 
-/* A client that asks for too much is told so. One that goes on all the same gets no more answers, because
- * Mosquitto keeps what a client does not read. */
+/* A client that asks for too much gets an error. If it continues, it gets no more answers, because
+ * Mosquitto stores what a client does not read. */
 static oc_err_t answer_within_account(request_run_t *run, const char *payload, size_t len)
 {
     static const char message[] = "this connection asks for too much; ask again in a second";

@@ -13,7 +13,8 @@
 #define OC_CONTROL_COMMANDS_MAX 64   /* in one request */
 #define OC_CONTROL_VALUES_MAX 4096   /* JSON values in a request, as oc_json_small() counts them */
 #define OC_CONTROL_CORRELATION_MAX 256
-/* Once the commands of a request and their answers have cost this many bytes, further ones are refused. */
+/* When the commands of a request and their answers have cost this many bytes, the rest is
+ * refused. */
 #define OC_CONTROL_ANSWER_MAX 262144
 #define OC_CONTROL_PAGE_MAX 1000 /* rows of a listing in one answer */
 
@@ -58,9 +59,9 @@ typedef struct oc_control_answer {
     char *failed_text;
 } oc_control_answer_t;
 
-/* Carry out a request. The answer says what is wrong with it.
- * Errors: OC_E_NOMEM: some of the commands may have run. OC_E_LIMIT_RATE: none ran, and there is no answer,
- * because the connection went on asking after an answer with that code.
+/* Carry out a request. The answer says what is wrong with a request that fails.
+ * Errors: OC_E_NOMEM: some of the commands may have run. OC_E_LIMIT_RATE: none ran, and there is no
+ * answer, because the connection continued to ask after an answer with that code.
  * payload: borrowed, any bytes */
 OC_MUST_CHECK oc_err_t oc_control_handle(oc_gate_t *gate, const oc_control_asker_t *asker,
                                          const char *payload, size_t len, int64_t now_s,

@@ -319,7 +319,7 @@ static oc_err_t read_revocation(const oc_control_call_t *call, oc_revocation_t *
     ret->forget_s =
         expiry_given ? expires_s + call->gate->config->claim_rules.leeway_s : forget_s(call, ret);
     if (ret->forget_s <= call->now_s)
-        return oc_fail(diag, OC_E_REQUEST_INVALID, "no token that it names can still be good");
+        return oc_fail(diag, OC_E_REQUEST_INVALID, "no token that it names can still be valid");
     return OC_OK;
 }
 

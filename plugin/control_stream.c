@@ -19,7 +19,7 @@ static oc_err_t get_org(const oc_control_call_t *call, oc_slice_t *ret_org, oc_d
         return oc_fail(diag, OC_E_REQUEST_INVALID,
                        "organizationId is missing, or is not an organization's id");
     if (!identity->any_org && !oc_identity_has_org(identity, org.start, org.len))
-        return oc_fail(diag, OC_E_TOPIC_NOT_ALLOWED, "the organization is not the token's");
+        return oc_fail(diag, OC_E_TOPIC_NOT_ALLOWED, "the token does not name this organization");
     if (!identity->may_subscribe)
         return oc_fail(diag, OC_E_SCOPE_MISSING, "the token may not subscribe");
     if (!call->gate->config->stamp_sequence)
@@ -79,13 +79,13 @@ static oc_err_t check_rate(oc_control_call_t *call, oc_slice_t org, oc_diag_t *d
 
     if (oc_gate_answers_left(call->gate, call->asker->session, call->now_s) < REPLAY_RESERVE)
         return oc_fail(diag, OC_E_LIMIT_RATE,
-                       "this connection was sent much just now; ask again in a second");
+                       "this connection's budget for replays is used up; ask again in a second");
     if (oc_bucket_empty(&shared->replays, broker_rate, now_ms))
         return oc_fail(diag, OC_E_LIMIT_RATE,
-                       "the broker replays much just now; ask again in a second");
+                       "the broker's budget for replays is used up; ask again in a second");
     if (account && oc_bucket_empty(account, org_rate, now_ms))
         return oc_fail(diag, OC_E_LIMIT_RATE,
-                       "much of the organization is replayed just now; ask again in a second");
+                       "the organization's budget for replays is used up; ask again in a second");
     return OC_OK;
 }
 

@@ -6,7 +6,7 @@
 
 #include "jws.h"
 
-/* A refresh from where bad tokens come takes as much as an answer of this size. */
+/* A refresh from an address that sends bad tokens costs as much as an answer of this size. */
 #define HELD_REFRESH_BYTES 262144
 
 oc_err_t oc_gate_init(oc_gate_t *gate, const oc_config_t *config, oc_shared_t *shared,
@@ -34,7 +34,7 @@ static bool same_token(const oc_session_t *session, const oc_gate_token_t *token
     return CRYPTO_memcmp(token->hash, oc_session_token_hash(session), OC_SESSION_HASH_LEN) == 0;
 }
 
-/* Whether a client that may be known is the session's. */
+/* Whether the session belongs to this client, which the broker may have had before. */
 static bool is_same_client(oc_gate_t *gate, const oc_gate_client_t *client, oc_session_t *session,
                            const oc_gate_token_t *token)
 {
@@ -42,7 +42,8 @@ static bool is_same_client(oc_gate_t *gate, const oc_gate_client_t *client, oc_s
         return true;
     if (!oc_session_no_password(session))
         return same_token(session, token);
-    /* There is no token to compare. The client has no subscriptions, so it misses nothing without rights. */
+    /* There is no token to compare. The client has no subscriptions, so it loses nothing without
+     * rights. */
     if (!oc_session_connected(session))
         oc_sessions_revoke(gate->shared->sessions, session);
     return true;
@@ -59,8 +60,8 @@ oc_gate_party_t oc_gate_recognize(oc_gate_t *gate, const oc_gate_client_t *clien
         return OC_GATE_THEIRS;
     if (session)
         return is_same_client(gate, client, session, token) ? OC_GATE_OURS : OC_GATE_CONNECTS;
-    /* Restored from disk, without its password: nobody could tell whether it was good. Without a session
-     * it gets no event until it connects. */
+    /* The broker restored the client from disk without its password, so nobody can check it.
+     * Without a session it gets no event until it connects. */
     if (!client->address)
         return OC_GATE_OURS;
     if (client->known == OC_GATE_PERHAPS)
@@ -107,8 +108,10 @@ void oc_gate_note_answer(oc_gate_t *gate, oc_session_t *session, int64_t now_s, 
                         bytes < OC_GATE_ANSWERS_BURST ? (uint32_t)bytes : OC_GATE_ANSWERS_BURST);
 }
 
-/* An address that sends bad tokens is slowed down. The first token with a new key counts as one: else made-up key
- * ids would never count. After a key rotation the others wait for the same key, and do not count. */
+/* Slows down an address that sends bad tokens. The first token with an unknown key counts as bad,
+ * or made-up key ids would never count. Further tokens with that key do not count while the key set
+ * is being
+ * fetched: after a key rotation, they wait for the same key. */
 static bool is_bad_token(oc_err_t err, oc_key_miss_t miss)
 {
     if (err == OC_E_KEY_UNKNOWN)
@@ -116,8 +119,8 @@ static bool is_bad_token(oc_err_t err, oc_key_miss_t miss)
     return err != OC_OK && err != OC_E_NOMEM;
 }
 
-/* Whether too many bad tokens came from where this one comes from. Behind a NAT a connection that was let in is not
- * held up by others, but may not try without end either. */
+/* Whether too many bad tokens came from this address. Others behind the same NAT do not slow down a
+ * live connection, but it may not try without end either. */
 static bool is_held(oc_gate_t *gate, const char *address, oc_session_t *session, int64_t now_s)
 {
     if (!oc_penalty_held(gate->shared->penalty, address, now_s))
@@ -128,8 +131,8 @@ static bool is_held(oc_gate_t *gate, const char *address, oc_session_t *session,
     return false;
 }
 
-/* A token's bytes → an identity that is good now.
- * session: the one that it is to renew; NULL: there is none */
+/* Turns a token's bytes into an identity that is valid now.
+ * session: the session to renew; NULL: none */
 static oc_err_t identify(oc_gate_t *gate, const char *address, oc_session_t *session,
                          const oc_gate_token_t *token, int64_t now_s, oc_identity_t **ret_identity,
                          oc_diag_t *diag)
@@ -146,7 +149,7 @@ static oc_err_t identify(oc_gate_t *gate, const char *address, oc_session_t *ses
                                &identity, &miss, diag);
     if (!err && oc_revocations_match(shared->revocations, identity))
         err = oc_fail(diag, OC_E_TOKEN_REVOKED, "the token is revoked");
-    /* A client that repeats an expired token does not lock out others behind its address. */
+    /* A client that repeats an expired token must not lock out others at its address. */
     if (is_bad_token(err, miss) && !known)
         oc_penalty_note(shared->penalty, address, now_s);
     if (err) {
@@ -157,17 +160,18 @@ static oc_err_t identify(oc_gate_t *gate, const char *address, oc_session_t *ses
     return OC_OK;
 }
 
-/* What the broker's own bridges are called among its clients, unless local_clientid says otherwise. It does not
- * tell plugins of them, and whoever connects with such an id ends the bridge; when that comes back Mosquitto 2.0
- * has two clients of one id, and uses one of them after it freed it. */
+/* The client ids of the broker's own bridges begin so, unless local_clientid is set. The broker
+ * does not report bridges to plugins. A client that connects with such an id ends the bridge. When
+ * the bridge comes back, Mosquitto 2.0 has two clients with one id, and uses one of them after it
+ * freed it. */
 static bool is_bridge_id(const char *client_id)
 {
     return strncmp(client_id, "local.", 6) == 0;
 }
 
-/* Whether what the broker keeps under the client's id, if anything, is the same subject's. An unbound id gets
- * nothing queued, but subscriptions and unacknowledged events stay. Mosquitto 2.0 does not tell of sessions that
- * the plugin does not know; deliveries are checked anyway. */
+/* Whether the broker's session under the client's id, if any, belongs to the same subject. Nothing
+ * is queued for an unbound id, but its subscriptions and unacknowledged events stay. Mosquitto 2.0
+ * does not reveal sessions that the plugin does not know. Deliveries are checked anyway. */
 static bool may_resume(const oc_gate_t *gate, const oc_gate_client_t *client,
                        const oc_identity_t *identity)
 {
@@ -178,7 +182,7 @@ static bool may_resume(const oc_gate_t *gate, const oc_gate_client_t *client,
         return false;
     if (!client->holder || oc_sessions_find(sessions, client->holder, client->id))
         return true;
-    /* The name in another authenticator's session is not a subject. */
+    /* The username of another authenticator's session is not a subject. */
     return !gate->config->defer_non_jwt && client->holder_username &&
            strcmp(client->holder_username, identity->subject) == 0;
 }
@@ -191,14 +195,15 @@ static oc_err_t check_client_id(const oc_gate_t *gate, const oc_gate_client_t *c
         return oc_fail(diag, OC_E_CLIENT_ID_NOT_BOUND, "the client id is longer than %d bytes",
                        OC_CLIENT_ID_MAX);
     if (is_bridge_id(client->id))
-        return oc_fail(diag, OC_E_CLIENT_ID_IN_USE, "it is a bridge's");
-    /* An id with a slash belongs to an organization or a service. */
+        return oc_fail(diag, OC_E_CLIENT_ID_IN_USE, "ids that begin with 'local.' are for bridges");
+    /* Ids with a slash belong to an organization or a service. */
     if (identity && strchr(client->id, '/') && !oc_identity_binds_client_id(identity, client->id))
         return oc_fail(diag, OC_E_CLIENT_ID_NOT_BOUND, "an id with a slash needs the form %s/...",
                        identity->any_org ? "{subject}" : "{organizationId}");
     if (oc_sessions_check_id(gate->shared->sessions, client->id, identity, now_s) != OC_OK)
-        return oc_fail(diag, OC_E_CLIENT_ID_IN_USE,
-                       "it is another subject's, or an answer to it is on its way");
+        return oc_fail(
+            diag, OC_E_CLIENT_ID_IN_USE,
+            "another subject uses this id, or an answer to it is under way; choose a random id");
     if (identity && !client->clean_start && !oc_identity_binds_client_id(identity, client->id) &&
         !may_resume(gate, client, identity))
         return oc_fail(diag, OC_E_CLIENT_ID_NOT_BOUND,
@@ -266,7 +271,7 @@ static oc_err_t replace_identity(oc_gate_t *gate, oc_session_t *session, oc_iden
     oc_err_t err;
 
     if (strcmp(identity->subject, old->subject) != 0)
-        return oc_fail(diag, OC_E_CLAIM_INVALID, "the token is another subject's");
+        return oc_fail(diag, OC_E_CLAIM_INVALID, "the token is for another subject");
     err = oc_limits_check(gate->shared->limits, &gate->config->limits, identity, old, diag);
     if (err)
         return err;

@@ -2,8 +2,8 @@
 #ifndef OC_GATE_H
 #define OC_GATE_H
 
-/* Who comes in: a client with its token → a session, or the reason why not. CONNECT, refresh, and the
- * authentications that the broker repeats on SIGHUP. One thread. */
+/* Admission: turns a client's token into a session, or into a reason to refuse the client. Handles
+ * CONNECT, refresh, and the authentications that the broker repeats on SIGHUP. One thread. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -16,11 +16,11 @@ typedef struct oc_gate {
     const oc_config_t *config; /* borrowed */
     oc_verifier_t *verifier;
     oc_shared_t *shared; /* borrowed */
-    void *owner;         /* of the sessions that it lets in: oc_session_owner() */
+    void *owner;         /* becomes oc_session_owner() of its sessions */
     int64_t reloaded_s;  /* when SIGHUP was last served; 0 after the next tick */
 } oc_gate_t;
 
-/* Bytes. MQTT allows 65,535, which whoever lists sessions would have to read. */
+/* Bytes. MQTT allows 65,535, too many for a list of sessions. */
 #define OC_CLIENT_ID_MAX 512
 
 /* Whether the broker has the client already and authenticates it again, as it does on SIGHUP. */
@@ -38,8 +38,8 @@ typedef struct oc_gate_client {
     oc_gate_known_t known;
     bool clean_start;
     bool no_password; /* the token came by MQTT 5 enhanced authentication */
-    /* The client whose session the broker has under this id, and its username. NULL: there is none, or
-     * the broker cannot tell. */
+    /* The client whose session the broker has under this id, and that client's username. NULL: no
+     * session, or the broker cannot tell. */
     const void *holder;
     const char *holder_username;
 } oc_gate_client_t;
@@ -49,7 +49,7 @@ OC_MUST_CHECK oc_err_t oc_gate_init(oc_gate_t *gate, const oc_config_t *config, 
                                     oc_keyring_log_t log, void *owner, oc_diag_t *diag);
 void oc_gate_done(oc_gate_t *gate);
 
-/* A password and what names it. */
+/* A password and its hash. */
 typedef struct oc_gate_token {
     const char *bytes;
     size_t len;
@@ -60,17 +60,18 @@ typedef struct oc_gate_token {
 OC_MUST_CHECK bool oc_gate_token(oc_gate_t *gate, const char *bytes, size_t len,
                                  oc_gate_token_t *ret_token);
 
-/* Who decides on a client that authenticates. */
+/* Who decides about a client that authenticates. */
 typedef enum oc_gate_party {
-    OC_GATE_CONNECTS, /* its token: see oc_gate_check() */
-    OC_GATE_OURS,     /* nobody: it stays as it is */
-    OC_GATE_THEIRS,   /* the broker's other authenticators; its session here stays as it is */
+    OC_GATE_CONNECTS, /* the token decides: see oc_gate_check() */
+    OC_GATE_OURS,     /* nobody: the client's session stays as it is */
+    OC_GATE_THEIRS,   /* the broker's other authenticators; the session here stays as it is */
 } oc_gate_party_t;
 
-/* On SIGHUP the broker authenticates every client again, also those without a connection. A client keeps
- * its session until its token expires, whatever happened to the key. Never refuse a client without a
- * connection: Mosquitto would free it and go on using it. Never give it a session either: the plugin would
- * end a connection that does not exist, with the same effect. */
+/* On SIGHUP the broker authenticates every client again, even those without a connection. A client
+ * keeps its session until its token expires, even when the key is gone. Never refuse a client
+ * without a connection: Mosquitto would free the client and keep using it. Never give such a client
+ * a session
+ * either: the plugin would end a connection that does not exist, with the same effect. */
 oc_gate_party_t oc_gate_recognize(oc_gate_t *gate, const oc_gate_client_t *client,
                                   const oc_gate_token_t *token);
 
@@ -81,37 +82,39 @@ OC_MUST_CHECK oc_err_t oc_gate_check(oc_gate_t *gate, const oc_gate_client_t *cl
                                      const oc_gate_token_t *token, int64_t now_s,
                                      oc_identity_t **ret_identity, oc_diag_t *diag);
 
-/* Give a client that was checked its session. OC_E_NOMEM. identity: taken on success */
+/* Make the session of a client that oc_gate_check() accepted. OC_E_NOMEM. identity: taken on
+ * success */
 OC_MUST_CHECK oc_err_t oc_gate_enter(oc_gate_t *gate, const oc_gate_client_t *client,
                                      const oc_gate_token_t *token, oc_identity_t *identity,
                                      oc_diag_t *diag);
 
-/* The same for one that is left to the broker's other authenticators. */
+/* The same for a client that is left to the broker's other authenticators. */
 OC_MUST_CHECK oc_err_t oc_gate_enter_foreign(oc_gate_t *gate, const oc_gate_client_t *client,
                                              int64_t now_s, oc_diag_t *diag);
 
-/* Another token for a live session: its identity is replaced at once, or the session is as it was.
- * OC_E_CLAIM_INVALID when it is another subject's; otherwise errors as those of oc_gate_check(). */
+/* Replace the identity of a live session by that of a new token. On error the session is unchanged.
+ * OC_E_CLAIM_INVALID: the token is for another subject. Otherwise the errors of oc_gate_check(). */
 OC_MUST_CHECK oc_err_t oc_gate_refresh(oc_gate_t *gate, oc_session_t *session, const char *address,
                                        const oc_gate_token_t *token, int64_t now_s,
                                        oc_diag_t *diag);
 
-/* Bytes that a session may be sent for what it asks, answers and replays: so many at once, then so many a second.
- * What a plugin sends to a client that does not read it Mosquitto never frees, even when the client has gone.
- * Of administrators and services much is expected; those without a session share one account. */
+/* The budget of a session for answers and replays: this many bytes at once, then this many a
+ * second. The limit exists because Mosquitto never frees a plugin's message to a client that does
+ * not read, even when the client has gone. Administrators and services are exempt. Clients without
+ * a session share one budget. */
 #define OC_GATE_ANSWERS_BURST 16777216
 #define OC_GATE_ANSWERS_PER_S 524288
-/* And what each of them takes besides. */
+/* What each answer or event costs in addition to its bytes. */
 #define OC_GATE_ANSWER_OVERHEAD 512
 
-/* Milliseconds, for oc_bucket_t, of the clock that all these accounts have. */
+/* Milliseconds of the clock that all these budgets share, for oc_bucket_t. */
 uint64_t oc_gate_answer_clock(oc_gate_t *gate, int64_t now_s);
-/* So many are left. session: may be NULL */
+/* How many bytes are left. session: may be NULL */
 uint32_t oc_gate_answers_left(oc_gate_t *gate, oc_session_t *session, int64_t now_s);
-/* Something of so many bytes is sent. */
+/* Charge the session for this many bytes that are sent. */
 void oc_gate_note_answer(oc_gate_t *gate, oc_session_t *session, int64_t now_s, size_t bytes);
 
-/* End the live sessions whose tokens are revoked now. How many there were. */
+/* End the live sessions whose tokens are now revoked. Returns how many. */
 size_t oc_gate_apply_revocations(oc_gate_t *gate);
 
 /* Set the gauges among the metrics. */

@@ -102,7 +102,7 @@ static oc_err_t check_issuer(const oc_claim_rules_t *rules, json_t *claims, oc_d
     if (!json_is_string(iss))
         return oc_fail(diag, OC_E_CLAIM_INVALID, "iss is not a string");
     if (!in_list(iss, rules->issuers, rules->issuer_count))
-        return oc_fail(diag, OC_E_ISSUER_MISMATCH, "iss is none of jwt_issuer");
+        return oc_fail(diag, OC_E_ISSUER_MISMATCH, "iss is not in jwt_issuer");
     return OC_OK;
 }
 
@@ -124,14 +124,15 @@ static oc_err_t check_audience(const oc_claim_rules_t *rules, json_t *claims, oc
         json_array_foreach(aud, i, item)
         {
             if (!json_is_string(item))
-                return oc_fail(diag, OC_E_CLAIM_INVALID, "aud holds something else than strings");
+                return oc_fail(diag, OC_E_CLAIM_INVALID,
+                               "aud contains a value that is not a string");
             found = found || in_list(item, rules->audiences, rules->audience_count);
         }
     } else {
         return oc_fail(diag, OC_E_CLAIM_INVALID, "aud is neither a string nor an array");
     }
     if (!found)
-        return oc_fail(diag, OC_E_AUDIENCE_MISMATCH, "aud holds none of jwt_audience");
+        return oc_fail(diag, OC_E_AUDIENCE_MISMATCH, "aud contains none of jwt_audience");
     return OC_OK;
 }
 
@@ -248,8 +249,7 @@ static oc_err_t read_scopes(const oc_claim_rules_t *rules, json_t *claims, scope
     {
         if (!json_is_string(item))
             return oc_fail(diag, OC_E_CLAIM_INVALID,
-                           "scope_claim %s holds something else than "
-                           "strings",
+                           "scope_claim %s contains a value that is not a string",
                            rules->scope_claim);
         note_scope(rules, json_string_value(item), json_string_length(item), ret);
     }
@@ -302,9 +302,7 @@ static oc_err_t note_org_array(const oc_claim_rules_t *rules, json_t *array, org
     {
         if (!json_is_string(item))
             return oc_fail(diag, OC_E_CLAIM_INVALID,
-                           "org_claim %s holds something else than "
-                           "strings",
-                           rules->org_claim);
+                           "org_claim %s contains a value that is not a string", rules->org_claim);
         err = note_org(list, json_string_value(item), json_string_length(item), diag);
         if (err)
             return err;
@@ -312,7 +310,8 @@ static oc_err_t note_org_array(const oc_claim_rules_t *rules, json_t *array, org
     return OC_OK;
 }
 
-/* An administrator without an organization has its commands and the status topics, and no events. */
+/* An administrator without an organization has the commands and the status topics, but no
+ * events. */
 static oc_err_t read_orgs(const oc_claim_rules_t *rules, json_t *claims, const scopes_t *scopes,
                           org_list_t *ret, oc_diag_t *diag)
 {

@@ -39,7 +39,7 @@ static oc_err_t get_owner(const char *path, uid_t *ret_owner, oc_diag_t *diag)
     return OC_OK;
 }
 
-/* Whether there is a file that may hold sets: not a missing, too long or untrusted one. */
+/* Whether the file may hold sets. False when it is missing, too long or not trusted. */
 static bool may_hold_sets(const char *path, uid_t owner)
 {
     struct stat st;
@@ -49,8 +49,8 @@ static bool may_hold_sets(const char *path, uid_t owner)
     return oc_file_trusted(&st, owner) && st.st_size <= (off_t)CACHE_MAX_BYTES;
 }
 
-/* The object of all sets, owned by the caller. OC_E_NOT_FOUND: the file has none, and can be replaced. OC_E_IO: the
- * file cannot be read now. */
+/* The object of all sets, owned by the caller. OC_E_NOT_FOUND: the file has no sets, and can be
+ * replaced. OC_E_IO: the file cannot be read now. */
 static oc_err_t read_sets(const char *path, json_t **ret_sets, oc_diag_t *diag)
 {
     OC_CLEANUP(oc_freep) unsigned char *bytes = NULL;
@@ -101,9 +101,9 @@ oc_err_t oc_jwks_cache_load(const char *path, const char *url, char **ret_json, 
     return OC_OK;
 }
 
-/* The new file's name is always the same, so that what a killed broker left there is used up and does not
- * pile up. It is made anew each time: a link is not followed, and whoever has an old one open cannot write
- * into the new one.
+/* The new file's name is always the same, so that what a killed broker left there is used up and
+ * does not pile up. Each write makes a new file: it follows no link, and a program that has an old
+ * one open cannot write into the new one.
  * @locks writer_lock */
 static oc_err_t replace_file(const char *path, const char *text, oc_diag_t *diag)
 {

@@ -43,8 +43,8 @@ struct oc_fetch {
     atomic_bool now;           /* fetch at once */
     _Atomic uint64_t wished;   /* the newest wish; only the broker's thread writes it */
     _Atomic uint64_t begun;    /* the newest wish that a fetch has begun for */
-    _Atomic uint64_t answered; /* the newest wish that such a fetch brought a good document for */
-    _Atomic int64_t fetched_s; /* time of day of the last good document; 0: there was none */
+    _Atomic uint64_t answered; /* the newest wish for which such a fetch brought a valid document */
+    _Atomic int64_t fetched_s; /* time of day of the last valid document; 0: none yet */
     _Atomic(oc_keyset_t *) fresh; /* whoever swaps it out owns it */
 
     /* The fetch thread's own. */
@@ -320,8 +320,8 @@ static void wait_until(oc_fetch_t *fetch, int64_t due_ms)
     }
 }
 
-/* One fetch, for every wish so far. A wish is answered after the set is handed over: whoever sees the answer
- * first and takes the set then has it. */
+/* One fetch, for all wishes so far. It hands over the set before it marks the wishes as answered.
+ * So a caller that sees the answer and then takes the set gets the new one. */
 static oc_err_t fetch_for_wishes(oc_fetch_t *fetch, oc_diag_t *diag)
 {
     uint64_t wish = atomic_load(&fetch->wished);
@@ -472,7 +472,7 @@ void oc_fetch_now(oc_fetch_t *fetch)
     (void)curl_multi_wakeup(fetch->multi);
 }
 
-/* The first line; behind the last one, how many found no room. */
+/* The first waiting line. After the last line comes the number of lines that found no room. */
 static bool take_message(oc_fetch_t *fetch, message_t *ret_message)
 {
     char shown[OC_JWKS_URL_SHOWN_MAX];

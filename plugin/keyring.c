@@ -15,10 +15,10 @@
 
 #define SECRET_ALGS (OC_ALG_BIT(OC_ALG_HS256) | OC_ALG_BIT(OC_ALG_HS384) | OC_ALG_BIT(OC_ALG_HS512))
 
-/* Least time between two fetches for unknown key ids. */
+/* Shortest time between two fetches for unknown key ids. */
 #define WISH_INTERVAL_MS 10000
 
-/* Unknown key ids to remember, and for how long after the last token that named one. */
+/* How many unknown key ids to remember, and for how long after the last token that named one. */
 #define MISSES_MAX 256
 #define MISS_MEMORY_S 600
 
@@ -29,7 +29,7 @@ typedef struct url_keys {
     oc_fetch_t *fetch;
 } url_keys_t;
 
-/* A key id, or an algorithm, that tokens named and no key has. */
+/* A key id or an algorithm that a token named and that no key has. */
 typedef struct miss {
     uint64_t name; /* hash; 0: free */
     uint64_t wish; /* answered by fetches that began after the first token */
@@ -73,7 +73,7 @@ static oc_err_t gather(oc_keyring_t *ring, oc_diag_t *diag)
     return OC_OK;
 }
 
-/* One line for a set that arrives: how many keys it has, and their ids as far as they fit. */
+/* Logs one line for a new set: how many keys the set has, and as many of their ids as fit. */
 static void report_set(const oc_keyring_t *ring, const char *origin, size_t index)
 {
     const oc_keyset_t *keys = &ring->urls[index].keys;
@@ -211,7 +211,7 @@ bool oc_keyring_poll(oc_keyring_t *ring)
 
         while (oc_fetch_message(url->fetch, line, &error))
             ring->log(ring->context, error, line);
-        /* Before the set is taken: the other way round the answer could belong to a newer one. */
+        /* Read this before taking the set. Otherwise the answer could belong to a newer set. */
         url->answered = oc_fetch_answered(url->fetch);
         if (!oc_fetch_take(url->fetch, &fresh))
             continue;
@@ -250,7 +250,8 @@ bool oc_keyring_fetched(const oc_keyring_t *ring, int64_t *ret_fetched_s)
     return true;
 }
 
-/* A wish for a fetch of each URL that begins after this call. One that no fetch has begun for serves again. */
+/* Wishes for a fetch of each URL that begins after this call. Reuses a wish for which no fetch has
+ * begun. */
 static uint64_t wish_for_fetches(oc_keyring_t *ring)
 {
     bool begun = false;
@@ -297,7 +298,7 @@ oc_key_miss_t oc_keyring_miss(oc_keyring_t *ring, oc_alg_t alg, const char *kid,
         miss->seen_s = now_s;
         if (!is_answered(ring, miss->wish))
             return OC_KEY_AWAITED;
-        /* A provider that signs before it publishes the key still gets asked again. */
+        /* A provider may sign before it publishes the key, so ask it again. */
         (void)wish_for_fetches(ring);
         return OC_KEY_ABSENT;
     }

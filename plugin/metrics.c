@@ -120,7 +120,7 @@ static const row_t rows[] = {
     {"orgcast_events_refused_total", NULL, "events/refused", BY_REASON(events, EVENT_REASONS),
      "Refused events by reason code."},
     {"orgcast_replays_total", "result=\"recovered\"", "replays/recovered", ONE(replays_recovered),
-     "Replays that clients asked for; not recovered: the events were not kept any more, or of an "
+     "Replays that clients asked for; not recovered: the events were no longer stored, or of an "
      "earlier epoch."},
     {"orgcast_replays_total", "result=\"not_recovered\"", "replays/not_recovered",
      ONE(replays_not_recovered), NULL},

@@ -21,8 +21,8 @@ typedef struct oc_metrics_address {
     bool unspecified; /* every address of this machine */
 } oc_metrics_address_t;
 
-/* "127.0.0.1:9464", "[::1]:9464", "localhost:9464"; "9464" alone is port 9464 of 127.0.0.1. Names are not
- * looked up. Port 0: the kernel chooses. OC_E_CONFIG with the cause and the mend in diag. */
+/* "127.0.0.1:9464", "[::1]:9464", "localhost:9464"; "9464" alone is port 9464 of 127.0.0.1. Names
+ * are not looked up. Port 0: the kernel chooses. OC_E_CONFIG with the cause and the fix in diag. */
 OC_MUST_CHECK oc_err_t oc_metrics_address_parse(const char *text, oc_metrics_address_t *ret_address,
                                                 oc_diag_t *diag);
 

@@ -295,16 +295,16 @@ static void on_connection(void *context, struct MHD_Connection *connection, void
 
 static oc_err_t cannot_listen(const char *address_port, int error, oc_diag_t *diag)
 {
-    const char *mend = error == EADDRINUSE      ? ": choose another port, or end what has it"
-                       : error == EACCES        ? ": choose a port above 1023"
-                       : error == EADDRNOTAVAIL ? ": choose an address of this machine"
-                                                : "";
+    const char *fix = error == EADDRINUSE ? ": choose another port, or end the program that uses it"
+                      : error == EACCES   ? ": choose a port above 1023"
+                      : error == EADDRNOTAVAIL ? ": choose an address of this machine"
+                                               : "";
 
     return oc_fail(diag, error == ENOMEM || error == EMFILE ? OC_E_NOMEM : OC_E_CONFIG,
-                   "cannot listen on '%.64s': %s%s", address_port, strerror(error), mend);
+                   "cannot listen on '%.64s': %s%s", address_port, strerror(error), fix);
 }
 
-/* Whether the address is to be had: libmicrohttpd itself does not tell why it could not start. */
+/* Checks that the address is available, because libmicrohttpd does not say why it cannot start. */
 static oc_err_t probe(const oc_metrics_address_t *address, const char *address_port,
                       oc_diag_t *diag)
 {

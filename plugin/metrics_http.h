@@ -12,8 +12,8 @@
 
 typedef struct oc_metrics_http oc_metrics_http_t;
 
-/* Listen and start the thread. address_port: as oc_metrics_address_parse() says. OC_E_CONFIG when the address
- * is wrong or not to be had, with the cause and the mend in diag; OC_E_NOMEM. */
+/* Listen and start the thread. address_port: as oc_metrics_address_parse() says. OC_E_CONFIG when
+ * the address is wrong or not available, with the cause and the fix in diag; OC_E_NOMEM. */
 OC_MUST_CHECK oc_err_t oc_metrics_http_start(const char *address_port, oc_metrics_http_t **ret_http,
                                              oc_diag_t *diag);
 

@@ -36,7 +36,7 @@ static uint64_t mix(const oc_name_key_t *key, uint64_t sum)
 
 /* NH, the hash inside UMAC (RFC 4418 §5.2): each pair of words under its own pair of key words, so that no
  * difference between two names cancels out but by the key's choice. What was mixed before goes into the sum
- * where the key begins anew. The last multiplication spreads the sum over the high bits. */
+ * where the key starts again. The last multiplication spreads the sum over the high bits. */
 uint64_t oc_name_hash(const oc_name_key_t *key, const char *name, size_t len)
 {
     uint64_t sum = 0;
@@ -170,7 +170,7 @@ void *oc_name_table_remove(oc_name_table_t *table, const char *name, size_t len)
     value = slot->value;
     hole = (size_t)(slot - table->slots);
     table->count--;
-    /* What stands behind the hole moves into it, unless it would come before its home. */
+    /* Entries after the hole move into it, unless they would come before their home slot. */
     for (size_t at = (hole + 1) & mask; table->slots[at].value; at = (at + 1) & mask) {
         size_t from_home = (at - home(table, table->slots[at].hash)) & mask;
 

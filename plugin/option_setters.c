@@ -62,7 +62,7 @@ oc_err_t oc_option_set_pointer(oc_config_t *config, const oc_option_row_t *row, 
 {
     if (value[0] != '/' || !oc_json_pointer_valid(value))
         return oc_fail(diag, OC_E_CONFIG,
-                       "'%.100s' is no JSON pointer (RFC 6901); begin with '/', as in /org_id",
+                       "'%.100s' is not a JSON pointer (RFC 6901); begin with '/', as in /org_id",
                        value);
     return oc_option_set_string(config, row, value, diag);
 }
@@ -114,7 +114,7 @@ oc_err_t oc_option_set_event_policy(oc_config_t *config, const oc_option_row_t *
         *policy = (oc_event_policy_t)i;
         return OC_OK;
     }
-    return oc_fail(diag, OC_E_CONFIG, "'%.100s' is none of catalogue, envelope, off", value);
+    return oc_fail(diag, OC_E_CONFIG, "'%.100s' is not one of catalogue, envelope, off", value);
 }
 
 oc_err_t oc_option_set_allow(oc_config_t *config, const oc_option_row_t *row, const char *value,
@@ -154,7 +154,7 @@ oc_err_t oc_option_set_algorithms(oc_config_t *config, const oc_option_row_t *ro
         alg = oc_alg_parse(name, len);
         if (alg == OC_ALG_NONE)
             return oc_fail(diag, OC_E_CONFIG,
-                           "'%.*s' is none of HS256, HS384, HS512, RS256, RS384, RS512, PS256, "
+                           "'%.*s' is not one of HS256, HS384, HS512, RS256, RS384, RS512, PS256, "
                            "PS384, PS512, ES256, ES384, ES512, EdDSA, Ed25519",
                            (int)(len < 32 ? len : 32), name);
         *algorithms |= OC_ALG_BIT(alg);

@@ -58,7 +58,7 @@ const oc_option_row_t oc_option_rows[] = {
         .name = "jwks_refresh_interval",
         .default_value = "300",
         .meaning = "Seconds between fetches. A token with an unknown `kid` brings one forward, at "
-                   "once or 10 seconds after the last one of that kind.",
+                   "once or 10 seconds after the last such fetch.",
         .set = oc_option_set_number,
         .offset = FIELD(jwks_refresh_s),
         .least = 1,
@@ -69,7 +69,7 @@ const oc_option_row_t oc_option_rows[] = {
         .name = "jwks_cache_file",
         .default_text = "–",
         .meaning = "File for the last good sets of `jwks_url`, so that the broker can start while "
-                   "the identity provider is down. The broker's user must be able to write in its "
+                   "the identity provider is down. The broker's user must be able to write to its "
                    "directory.",
         .set = oc_option_set_path,
         .offset = FIELD(jwks_cache_file),
@@ -84,9 +84,10 @@ const oc_option_row_t oc_option_rows[] = {
     {
         .name = "jwt_algorithms",
         .default_text = "what the keys allow",
-        .meaning = "Comma list out of HS256, HS384, HS512, RS256, RS384, RS512, PS256, PS384, "
-                   "PS512, ES256, ES384, ES512, EdDSA (or Ed25519, its other name). Tokens with "
-                   "another `alg` are refused.",
+        .meaning =
+            "Comma-separated list of HS256, HS384, HS512, RS256, RS384, RS512, PS256, PS384, "
+            "PS512, ES256, ES384, ES512, EdDSA (or Ed25519, its other name). Tokens with "
+            "another `alg` are refused.",
         .set = oc_option_set_algorithms,
         .offset = FIELD(algorithms),
     },
@@ -175,7 +176,7 @@ const oc_option_row_t oc_option_rows[] = {
         .repeatable = true,
         .default_text = "org/{org}/invoices/#",
         .meaning = "Topics that belong to an organization. `{org}` is one whole level; `#` only at "
-                   "the end. The first one given replaces the default.",
+                   "the end. The first line replaces the default.",
         .set = oc_option_add_template,
     },
     {
@@ -213,31 +214,32 @@ const oc_option_row_t oc_option_rows[] = {
     {
         .name = "shared_subscriptions",
         .default_value = "deny",
-        .meaning = "`allow`: `$share/{group}/{filter}` when the inner filter is allowed.",
+        .meaning = "`allow` permits `$share/{group}/{filter}` if the inner filter is allowed.",
         .set = oc_option_set_allow,
         .offset = FIELD(shared_subscriptions),
     },
     {
         .name = "non_jwt_clients",
         .default_value = "deny",
-        .meaning = "`defer`: clients whose password is not shaped as a JWT, and everything about "
-                   "them, are left to the broker's other authenticators.",
+        .meaning =
+            "`defer` leaves clients whose password does not look like a JWT, and all that they "
+            "do, to the broker's other authenticators.",
         .set = oc_option_set_defer,
         .offset = FIELD(defer_non_jwt),
     },
     {
         .name = "disconnect_on_expiry",
         .default_value = "true",
-        .meaning = "Disconnect a client at its token's `exp` plus leeway. Whatever the value, "
-                   "nothing is delivered to it or accepted from it after that moment.",
+        .meaning = "Disconnect a client at its token's `exp` plus leeway. With either value, the "
+                   "broker delivers nothing to the client and accepts nothing from it after that.",
         .set = oc_option_set_boolean,
         .offset = FIELD(disconnect_on_expiry),
     },
     {
         .name = "revocation_file",
         .default_text = "–",
-        .meaning = "File where revocations survive a restart; made when it is not there. The "
-                   "broker's user must be able to write in its directory. See "
+        .meaning = "File that keeps revocations over a restart. The plugin creates it if it is "
+                   "missing. The broker's user must be able to write to its directory. See "
                    "[operations](operations.md#revocations).",
         .set = oc_option_set_path,
         .offset = FIELD(revocation_file),
@@ -245,11 +247,12 @@ const oc_option_row_t oc_option_rows[] = {
     {
         .name = "validate_events",
         .default_value = "catalogue",
-        .meaning = "What a publish under the templates must be, whoever it is from, Wills and "
-                   "bridges included: `catalogue`, a valid event of a type of "
-                   "[events](events.md) on its own topic; `envelope`, a CloudEvent in strict "
-                   "JSON of the topic's organization, of any type and with any data; `off`, "
-                   "anything. What is not is refused with `event_invalid`.",
+        .meaning =
+            "What every publish under the templates must be, including Wills and publishes of "
+            "bridges. `catalogue`: a valid event of a type of [events](events.md), on its "
+            "own topic. `envelope`: a CloudEvent in strict JSON of the topic's organization, "
+            "with any type and any data. `off`: anything. Other publishes are refused with "
+            "`event_invalid`.",
         .set = oc_option_set_event_policy,
         .offset = FIELD(validate_events),
     },
@@ -257,7 +260,7 @@ const oc_option_row_t oc_option_rows[] = {
         .name = "max_event_bytes",
         .default_value = "65536",
         .meaning = "Larger publishes under the templates are refused with `event_too_large`. "
-                   "Mosquitto's `max_packet_size` has to be larger too.",
+                   "Mosquitto's `max_packet_size` must be larger than this.",
         .set = oc_option_set_number,
         .offset = FIELD(event_max_bytes),
         .least = 64,
@@ -267,17 +270,18 @@ const oc_option_row_t oc_option_rows[] = {
     {
         .name = "stamp_sequence",
         .default_value = "true",
-        .meaning = "Give each event under the templates the attributes `epoch` and `sequence`; a "
-                   "sender's own are taken out. Without them there is no `position` and no "
-                   "`replay`. See [events](events.md#numbers-and-replay).",
+        .meaning = "Give each event under the templates the attributes `epoch` and `sequence`, and "
+                   "remove the sender's own. `position` and `replay` need them. See "
+                   "[events](events.md#numbers-and-replay).",
         .set = oc_option_set_boolean,
         .offset = FIELD(stamp_sequence),
     },
     {
         .name = "replay_events_per_org",
         .default_value = "1024",
-        .meaning = "Recent events of each organization that are kept in memory for `replay`, at "
-                   "most 1000000; 0 keeps none.",
+        .meaning =
+            "How many recent events of each organization to store in memory for `replay`, at "
+            "most 1000000; 0 stores none.",
         .set = oc_option_set_number,
         .offset = FIELD(replay_events_per_org),
         .most = REPLAY_EVENTS_MAX,
@@ -286,10 +290,10 @@ const oc_option_row_t oc_option_rows[] = {
     {
         .name = "replay_max_bytes",
         .default_value = "67108864",
-        .meaning = "Bytes of all that is kept for `replay`, at least 65536, with what it takes to "
-                   "keep it. When "
-                   "there is no room, the organization whose last event is the oldest loses its "
-                   "oldest events.",
+        .meaning =
+            "Memory for all stored events, overhead included: at least 65536 bytes. When the "
+            "memory is full, the plugin drops the oldest events of the organization whose "
+            "last event is the oldest.",
         .set = oc_option_set_number,
         .offset = FIELD(replay_max_bytes),
         .least = REPLAY_BYTES_MIN,
@@ -300,8 +304,8 @@ const oc_option_row_t oc_option_rows[] = {
         .name = "max_connections_per_org",
         .default_value = "0",
         .default_text = "off",
-        .meaning = "Most connections whose token names an organization; further ones are refused "
-                   "with `limit_connections`.",
+        .meaning = "How many connections may have tokens that name the same organization; further "
+                   "ones are refused with `limit_connections`.",
         .set = oc_option_set_number,
         .offset = FIELD(limits.max_per_org),
         .most = LIMIT_MAX,
@@ -321,8 +325,10 @@ const oc_option_row_t oc_option_rows[] = {
         .name = "max_publish_rate_per_org",
         .default_value = "0",
         .default_text = "off",
-        .meaning = "Events a second and organization; as many may come at once. Further ones are "
-                   "refused with `limit_rate`: MQTT 5 reason 0x97 on Mosquitto 2.1, 0x87 on 2.0.",
+        .meaning =
+            "Events per second for each organization; this many may come at once. Further ones "
+            "are refused with `limit_rate`: MQTT 5 reason 0x97 on Mosquitto 2.1, 0x87 on "
+            "2.0.",
         .set = oc_option_set_number,
         .offset = FIELD(limits.max_publish_rate),
         .most = LIMIT_MAX,
@@ -331,10 +337,10 @@ const oc_option_row_t oc_option_rows[] = {
     {
         .name = "max_bad_tokens_per_address",
         .default_value = "10",
-        .meaning = "Bad tokens a second from one address (IPv6: /64) that are looked at, after a "
-                   "burst of 20; further ones are refused unseen with `limit_rate`. Loopback "
-                   "addresses are never held, since a proxy there speaks for everybody; behind a "
-                   "proxy elsewhere set it to 0, which turns it off.",
+        .meaning = "How many bad tokens per second to check from one address (IPv6: /64), after a "
+                   "burst of 20. Further ones are refused unchecked with `limit_rate`. Loopback "
+                   "addresses are exempt, since a proxy there speaks for everybody. Behind a proxy "
+                   "elsewhere, set this to 0, which turns the limit off.",
         .set = oc_option_set_number,
         .offset = FIELD(bad_tokens_per_s),
         .most = LIMIT_MAX,
@@ -343,15 +349,16 @@ const oc_option_row_t oc_option_rows[] = {
     {
         .name = "audit_log_file",
         .default_text = "–",
-        .meaning = "File that gets one JSON line for each decision other than a permitted "
-                   "delivery. SIGHUP opens it again. See [operations](operations.md#audit-log).",
+        .meaning =
+            "File for one JSON line per decision, except permitted deliveries. On SIGHUP the "
+            "plugin opens it again. See [operations](operations.md#audit-log).",
         .set = oc_option_set_path,
         .offset = FIELD(audit_log_file),
     },
     {
         .name = "metrics_interval",
         .default_value = "10",
-        .meaning = "Seconds between publications of what changed in `$SYS/broker/orgcast/…` "
+        .meaning = "Seconds between publishes of changed numbers to `$SYS/broker/orgcast/…` "
                    "(retained); 0 turns them off.",
         .set = oc_option_set_number,
         .offset = FIELD(metrics_interval_s),
@@ -361,9 +368,10 @@ const oc_option_row_t oc_option_rows[] = {
     {
         .name = "metrics_listen",
         .default_text = "–",
-        .meaning = "`ADDRESS:PORT` of a Prometheus endpoint (`/metrics`), such as "
-                   "`127.0.0.1:9464`; a port alone is on 127.0.0.1. There is no TLS and no "
-                   "password.",
+        .meaning =
+            "`ADDRESS:PORT` of a Prometheus endpoint (`/metrics`), such as "
+            "`127.0.0.1:9464`. A port without an address is on 127.0.0.1. The endpoint has no TLS "
+            "and no password.",
         .set = oc_option_set_address,
         .offset = FIELD(metrics_listen),
     },

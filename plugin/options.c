@@ -23,8 +23,7 @@ static oc_err_t take_option(oc_config_t *config, const oc_option_t *option,
         return err ? oc_option_fail(row->name, err, &cause, diag) : OC_OK;
     }
     return oc_fail(diag, OC_E_CONFIG,
-                   "plugin_opt_%.100s: there is no such option; all are in "
-                   "docs/configuration.md",
+                   "plugin_opt_%.100s: there is no such option; docs/configuration.md lists all",
                    option->name);
 }
 
@@ -136,13 +135,15 @@ void oc_options_print(FILE *out)
     fputs(
         "<!-- Written by print_options from the table in plugin/option_table.c. -->\n"
         "# Plugin options\n\n"
-        "Each is a line `plugin_opt_NAME VALUE` in mosquitto.conf, after the line `plugin "
-        "PATH/mosquitto_orgcast.so`.\n"
-        "Options marked * may be given more than once. With an unknown option, a bad value, an\n"
-        "unreadable or empty key file, or no key at all, the broker refuses to start and says "
-        "which option\nand why. SIGHUP reads the key files again; a broken one keeps the old "
-        "keys.\nThe options themselves are read at a start only; SIGHUP logs which lines have "
-        "changed.\n\n"
+        "Write each option as a line `plugin_opt_NAME VALUE` in mosquitto.conf, after the line "
+        "`plugin PATH/mosquitto_orgcast.so`.\n"
+        "You may give options marked * more than once.\n\n"
+        "The broker refuses to start with an unknown option, a bad value, an unreadable or empty "
+        "key file, or no key at all.\n"
+        "The log says which option and why. On SIGHUP the plugin reads the key files again; if one "
+        "is malformed, the old keys stay.\n"
+        "The plugin reads its options only when the broker starts; on SIGHUP it logs which lines "
+        "have changed.\n\n"
         "| option | default | meaning |\n|---|---|---|\n",
         out);
     for (size_t i = 0; i < oc_option_count; i++) {

@@ -32,7 +32,7 @@ typedef struct oc_limit_rules {
     int64_t max_publish_rate;
 } oc_limit_rules_t;
 
-/* Of one organization. The counts begin anew after it was forgotten. */
+/* Of one organization. The counts begin again at 0 after the organization was forgotten. */
 typedef struct oc_org_load {
     const char *id; /* NUL-terminated as well */
     size_t id_len;

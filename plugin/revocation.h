@@ -46,8 +46,9 @@ typedef struct oc_revocation {
 /* The largest time that a JSON number holds exactly. */
 #define OC_REVOCATION_TIME_MAX INT64_C(9007199254740991)
 
-/* OC_E_REQUEST_INVALID for a name that no token has (printable UTF-8, of the length and, for an organization, the
- * form that its claim may have), and for times below 0 or above OC_REVOCATION_TIME_MAX. */
+/* OC_E_REQUEST_INVALID for a name that no token can have (printable UTF-8, of the length and, for
+ * an organization, the form that its claim may have), and for times below 0 or above
+ * OC_REVOCATION_TIME_MAX. */
 OC_MUST_CHECK oc_err_t oc_revocation_check(const oc_revocation_t *revocation, oc_diag_t *diag);
 /* The same for the name alone. */
 OC_MUST_CHECK oc_err_t oc_revocation_check_name(oc_revocation_kind_t kind, const char *name,

@@ -248,7 +248,7 @@ static oc_err_t mend(const char *path, int fd, off_t *size, bool *ret_open, oc_d
     if (*ret_open)
         return OC_OK;
     if (!oc_revocation_cut_off(bytes, read_len))
-        return oc_fail(diag, OC_E_IO, "'%.150s': its last line is no revocation", path);
+        return oc_fail(diag, OC_E_IO, "'%.150s': its last line is not a revocation", path);
     if (ftruncate(fd, start) != 0)
         return fail_errno(path, diag);
     *size = start;
@@ -262,7 +262,7 @@ static bool write_changes(int fd, bool newline_first, const oc_revocation_change
 
     if (newline_first)
         out.bytes[out.len++] = '\n';
-    /* Behind the last one, another thread may be adding. */
+    /* Another thread may be appending after the last line. */
     for (const oc_revocation_change_t *change = first; change;
          change = change == last ? NULL : change->next)
         out_line(&out, &change->revocation, change->unrevoke);
@@ -310,10 +310,10 @@ oc_err_t oc_revocation_file_append(const char *path, const oc_revocation_change_
         if (lstat(path, &now) == 0 && same_file(&now, &written))
             return OC_OK;
     }
-    return oc_fail(diag, OC_E_IO, "'%.150s': replaced while it was written", path);
+    return oc_fail(diag, OC_E_IO, "'%.150s': replaced while it was being written", path);
 }
 
-/* --- Writing anew --- */
+/* --- Rewriting --- */
 
 static bool write_set(int fd, const oc_revocation_set_t *set)
 {
@@ -327,7 +327,7 @@ static bool write_set(int fd, const oc_revocation_set_t *set)
     return !out.failed && fsync(fd) == 0;
 }
 
-/* The new file is made anew each time: a link is not followed, and nobody has it open. */
+/* Each rewrite makes a new file: it follows no link, and nobody has the file open. */
 static oc_err_t write_temporary(const char *path, const char *temporary,
                                 const oc_revocation_set_t *set, oc_diag_t *diag)
 {
@@ -357,7 +357,7 @@ oc_err_t oc_revocation_file_tidy(const char *path, int64_t now_s, size_t *ret_li
     if (!err)
         err = write_temporary(path, temporary, set, diag);
     if (!err && !unchanged(path, &before))
-        err = oc_fail(diag, OC_E_IO, "'%.150s': changed while it was written anew", path);
+        err = oc_fail(diag, OC_E_IO, "'%.150s': changed while it was being rewritten", path);
     if (!err && rename(temporary, path) != 0)
         err = fail_errno(path, diag);
     if (err) {

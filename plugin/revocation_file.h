@@ -2,13 +2,13 @@
 #ifndef OC_REVOCATION_FILE_H
 #define OC_REVOCATION_FILE_H
 
-/* The file of revocations: one line each, as in revocation.h, and the later ones change what the earlier ones
- * say, like oc_revocation_set_add() and _remove(). Changes are appended; from time to time it is written anew
- * without what has no effect, as PATH.new that takes its place in one step. So a crash leaves either the one or
- * the other file, and at most the last line cut off.
+/* The file of revocations: one line each, as in revocation.h, and the later ones change what the
+ * earlier ones say, like oc_revocation_set_add() and _remove(). Changes are appended; from time to
+ * time the file is rewritten without what has no effect, as PATH.new that takes its place in one
+ * step. So a crash leaves either the one or the other file, and at most the last line cut off.
  *
- * These calls wait for the disk. They open the path each time, so that what an operator puts there is used from
- * then on. Errors: OC_E_IO with "'PATH': cause" or "PATH:LINE: cause", OC_E_NOMEM. */
+ * These calls wait for the disk. They open the path each time, so that what an operator puts there
+ * is used from then on. Errors: OC_E_IO with "'PATH': cause" or "PATH:LINE: cause", OC_E_NOMEM. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,7 +18,7 @@
 #include "revocation.h"
 #include "revocation_set.h"
 
-/* Room for every file that the plugin writes. Reading takes 2 µs a line. */
+/* Large enough for every file that the plugin writes. Reading takes 2 µs a line. */
 #define OC_REVOCATION_FILE_MAX_BYTES ((size_t)128 << 20)
 
 /* How many names a file may hold before those that are over are forgotten. */
@@ -62,7 +62,7 @@ OC_MUST_CHECK oc_err_t oc_revocation_file_append(const char *path,
                                                  const oc_revocation_change_t *last,
                                                  oc_diag_t *diag);
 
-/* Write the file anew, without what has no effect at now_s. */
+/* Rewrite the file without the lines that have no effect at now_s. */
 OC_MUST_CHECK oc_err_t oc_revocation_file_tidy(const char *path, int64_t now_s, size_t *ret_lines,
                                                oc_diag_t *diag);
 

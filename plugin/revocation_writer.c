@@ -15,7 +15,7 @@
 #define RETRY_MS 1000
 #define RETRY_MAX_MS 64000
 
-/* A short file is not worth writing anew. */
+/* A short file is not worth rewriting. */
 #define TIDY_LINES 1024
 
 struct oc_revocation_writer {
@@ -33,7 +33,7 @@ struct oc_revocation_writer {
 
     atomic_size_t lines;     /* of the file, about */
     atomic_size_t count;     /* of the revocations that hold */
-    atomic_size_t tidy_from; /* with fewer lines it is not written anew */
+    atomic_size_t tidy_from; /* with fewer lines the file is not rewritten */
     atomic_int_fast64_t now_s;
     atomic_bool gone;     /* the file, and the broker's thread has not put all again */
     atomic_bool may_make; /* it has: the file may be made with what is not durable */
@@ -133,7 +133,7 @@ static job_t next_job(oc_revocation_writer_t *writer)
     return job;
 }
 
-/* The first of several failures is told. */
+/* Reports the first of several failures. */
 static void note_failure(oc_revocation_writer_t *writer, bool *failing, const oc_diag_t *diag)
 {
     if (*failing)
@@ -150,7 +150,8 @@ static bool is_gone(const char *path)
     return access(path, F_OK) != 0 && errno == ENOENT;
 }
 
-/* A file that is gone is made again with all that holds, which the broker's thread knows. */
+/* If the file is gone, writes it again with all current revocations, which the broker's thread
+ * knows. */
 static oc_err_t append(oc_revocation_writer_t *writer, const job_t *job, oc_diag_t *diag)
 {
     oc_err_t err;
@@ -158,7 +159,7 @@ static oc_err_t append(oc_revocation_writer_t *writer, const job_t *job, oc_diag
     if (is_gone(writer->path)) {
         if (!atomic_load(&writer->may_make)) {
             atomic_store(&writer->gone, true);
-            return oc_fail(diag, OC_E_IO, "'%.150s' is gone, and is made again", writer->path);
+            return oc_fail(diag, OC_E_IO, "'%.150s' is gone; writing it again", writer->path);
         }
         atomic_store(&writer->lines, 0);
         err = oc_revocation_file_make(writer->path, diag);

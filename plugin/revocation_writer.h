@@ -50,10 +50,11 @@ OC_MUST_CHECK oc_err_t oc_revocation_writer_replay(const oc_revocation_writer_t 
 bool oc_revocation_writer_settled(const oc_revocation_writer_t *writer, uint64_t ticket,
                                   bool *ret_failed);
 
-/* How many revocations hold, and now: when most lines of the file have no effect, it is written anew. */
+/* How many revocations are current, and now. The writer rewrites the file when most lines have no
+ * effect. */
 void oc_revocation_writer_note(oc_revocation_writer_t *writer, size_t count, int64_t now_s);
 
-/* The file was read and has so many lines; any without effect are a reason to write it anew. */
+/* The file was read and has this many lines. Lines without effect are a reason to rewrite it. */
 void oc_revocation_writer_note_lines(oc_revocation_writer_t *writer, size_t lines);
 
 /* The file was seen to be gone. */

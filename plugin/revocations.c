@@ -71,7 +71,8 @@ oc_err_t oc_revocations_open(oc_revocations_t *revocations, const char *path, in
     return OC_OK;
 }
 
-/* The file is gone: give the writer all that holds once more. When memory is out, the next call does. */
+/* The file is gone: give the writer all current revocations again. When memory runs out, the next
+ * call does it. */
 static void put_all(oc_revocations_t *revocations)
 {
     oc_revocation_change_t *list = NULL;

@@ -62,8 +62,9 @@ OC_MUST_CHECK oc_err_t oc_revocations_remove(oc_revocations_t *revocations,
  * date, after which this is false. Written when true is returned. */
 bool oc_revocations_settled(const oc_revocations_t *revocations, uint64_t ticket, bool *ret_failed);
 
-/* The next one in the order of adding, borrowed until the next change; NULL at the end. *cursor starts at 0,
- * and may be kept while others are added, removed and forgotten. After a reload it meets all once more. */
+/* The next one in the order of adding, borrowed until the next change; NULL at the end. *cursor
+ * starts at 0, and may be kept while others are added, removed and forgotten. After a reload it
+ * meets all again. */
 const oc_revocation_t *oc_revocations_next(const oc_revocations_t *revocations, uint64_t *cursor);
 
 size_t oc_revocations_count(const oc_revocations_t *revocations);

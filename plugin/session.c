@@ -19,7 +19,8 @@ typedef struct grant {
                             * without a CONNECT, which takes the session away */
 } grant_t;
 
-/* How long a session that does not live on stays after its disconnect: the broker publishes its Will then. */
+/* How long a session stays after the disconnect that ends it. The broker publishes its Will in this
+ * time. */
 #define WILL_GRACE_S 60
 
 /* Mosquitto 2.0 with per_listener_settings never says when it has delivered something; in this time it has. */
@@ -474,7 +475,7 @@ oc_err_t oc_sessions_check_id(const oc_sessions_t *sessions, const char *client_
     return OC_OK;
 }
 
-/* The time of a session without a connection is over. */
+/* Called when the time of a session without a connection is over. */
 static void end_offline(oc_sessions_t *sessions, oc_session_t *session, int64_t now_s)
 {
     if (session->state == OFFLINE)

@@ -34,9 +34,10 @@ static oc_err_t first_given(const char *name, const char *value, char **given, b
         return *given ? OC_OK : nomem(diag);
     }
     if (value && strcmp(value, *given) != 0)
-        return oc_fail(diag, OC_E_CONFIG,
-                       "plugin_opt_%s: another listener has '%.100s'; it is the whole broker's",
-                       name, *given);
+        return oc_fail(
+            diag, OC_E_CONFIG,
+            "plugin_opt_%s: another listener has '%.100s'; all listeners need the same value", name,
+            *given);
     return OC_OK;
 }
 
@@ -97,8 +98,8 @@ static oc_err_t agree_on_stamps(oc_shared_t *shared, const oc_config_t *config, 
         shared->stamps = config->stamp_sequence;
     if (shared->stamps != config->stamp_sequence)
         return oc_fail(diag, OC_E_CONFIG,
-                       "plugin_opt_stamp_sequence: another listener has '%s'; it is the whole "
-                       "broker's",
+                       "plugin_opt_stamp_sequence: another listener has '%s'; all listeners need "
+                       "the same value",
                        shared->stamps ? "true" : "false");
     return OC_OK;
 }

@@ -45,9 +45,9 @@ typedef struct oc_shared {
     oc_stream_t
         *stream; /* with per_listener_settings each keeps as much as the one that keeps most */
     oc_expected_t expected;
-    oc_told_clock_t answer_clock; /* of the accounts of what is sent for the asking */
-    oc_bucket_t strangers;        /* that of those without a session */
-    oc_bucket_t replays;          /* the account of all that is replayed */
+    oc_told_clock_t answer_clock; /* of the budgets for answers and replays */
+    oc_bucket_t strangers;        /* the budget that clients without a session share */
+    oc_bucket_t replays;          /* the budget for all replays together */
     oc_metrics_t metrics;
     oc_metrics_published_t published; /* below $SYS */
     int64_t publish_s;                /* when to publish next */
@@ -55,7 +55,7 @@ typedef struct oc_shared {
                                          0: none yet */
     bool answering;          /* an answer is on its way: the next tick ends no connection */
     bool waited;             /* the last tick ended none for that reason */
-    bool ending;             /* inside of the broker's function that ends a connection */
+    bool ending;             /* inside the broker's function that ends a connection */
     oc_audit_t *audit;       /* NULL: none */
     oc_audit_fold_t *fold;   /* before audit; NULL: none */
     oc_metrics_http_t *http; /* NULL: none */
@@ -73,7 +73,7 @@ typedef struct oc_shared {
 OC_MUST_CHECK oc_err_t oc_shared_join(oc_shared_t *shared, const oc_config_t *config, int64_t now_s,
                                       oc_diag_t *diag);
 
-/* The organizations whose numbers are told: what oc_metrics_orgs_t has of them. */
+/* The organizations whose numbers are shown, for oc_metrics_orgs_t. */
 typedef struct oc_shared_orgs {
     const oc_limits_t *limits;
     const char *only; /* NULL: all of them */

@@ -2,7 +2,7 @@
 #ifndef OC_STAMP_H
 #define OC_STAMP_H
 
-/* An event's number, put into its JSON without writing the rest of it anew. */
+/* Puts an event's number into its JSON without rewriting the rest. */
 
 #include <stddef.h>
 #include <stdint.h>

@@ -21,8 +21,8 @@ typedef struct kept {
 
 typedef struct slot {
     kept_t *kept;
-    uint64_t
-        hash; /* of client id, topic and payload as they came; 0: the event does not come again */
+    /* Of client id, topic and payload as they came; 0: the event does not come again. */
+    uint64_t hash;
 } slot_t;
 
 /* Of the list of organizations, a ring. */
@@ -307,7 +307,8 @@ static bool comes_again(const kept_t *kept, const oc_stream_flow_t *flow)
     return kept->connection == flow->connection ? flow->resends : flow->resumes;
 }
 
-/* Makes the payload that the event had before, if it comes again. True: it does, and *ret_err is the result. */
+/* If the event comes again, makes the payload that it had before. True: it comes again, and
+ * *ret_err is the result. */
 static bool repeat(const oc_stream_event_t *event, const oc_stamp_memory_t *memory, draft_t *draft,
                    oc_err_t *ret_err)
 {

@@ -2,10 +2,10 @@
 #ifndef OC_STREAM_H
 #define OC_STREAM_H
 
-/* Each organization's events in their order: their numbers, and the last of them for whoever missed some.
- * Numbers go up by one from 1; where they begin anew, the epoch is another one. What is kept is bounded by
- * bytes, bookkeeping included, so memory grows with the events held and not with the organizations ever
- * seen. One thread. */
+/* Each organization's events in their order: their numbers, and the last of them for whoever missed
+ * some. Numbers go up by one from 1; when the numbering restarts, the epoch changes. What is kept
+ * is bounded by bytes, bookkeeping included, so memory grows with the events held and not with the
+ * organizations ever seen. One thread. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -27,8 +27,8 @@ void oc_stream_free(oc_stream_t *stream);
  * has none left is forgotten. */
 void oc_stream_keep(oc_stream_t *stream, size_t events_per_org, size_t max_bytes);
 
-/* The connection that sends an event with QoS 2. Its client sends the event again until the broker has released it,
- * and the broker publishes it only once: so the event keeps its number. */
+/* The connection that sends an event with QoS 2. The client sends the event again until the broker
+ * has released it, but the broker publishes it only once. So the event keeps its number. */
 typedef struct oc_stream_flow {
     const char *client_id; /* NULL: the event does not come again */
     uint64_t connection;   /* a number for each connection; 0: unknown */
@@ -45,8 +45,8 @@ typedef struct oc_stream_event {
     oc_stream_flow_t flow;
 } oc_stream_event_t;
 
-/* Give an event its organization's next number and keep it. An event that its flow sends again gets the number that it
- * has, as long as it is kept.
+/* Give an event its organization's next number, and store the event. An event that its flow sends
+ * again keeps its number, as long as the event is stored.
  *  ret_payload        what to publish, made by memory->alloc, for the caller
  *  OC_E_EVENT_INVALID no JSON object: it has no number, and is not kept
  *  OC_E_NOMEM

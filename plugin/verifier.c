@@ -12,7 +12,7 @@
 
 #define CACHED_ORGS_MAX 8
 
-/* A token whose signature was good and whose time was over. */
+/* A token with a valid signature that has expired. */
 typedef struct expired {
     unsigned char hash[OC_TOKEN_HASH_LEN];
     int64_t seen_s;
@@ -101,7 +101,7 @@ bool oc_verifier_knows(oc_verifier_t *verifier, const unsigned char hash[static 
            expired_since(verifier, hash) != INT64_MAX;
 }
 
-/* The key for a token. Without one the key sets are fetched. */
+/* Selects the key for a token. If no key fits, fetches the key sets. */
 static oc_err_t select_key(oc_verifier_t *verifier, const oc_jws_t *jws, int64_t now_s,
                            oc_key_t **ret_key, oc_key_miss_t *ret_miss, oc_diag_t *diag)
 {
@@ -160,7 +160,7 @@ oc_err_t oc_verifier_identify(oc_verifier_t *verifier, const char *token, size_t
             *ret_identity = oc_identity_ref(cached);
         return err;
     }
-    /* A clock that was set back may make the token good again. */
+    /* A clock that was set back may make the token valid again. */
     if (now_s >= expired_since(verifier, hash))
         return oc_fail(diag, OC_E_TOKEN_EXPIRED, "expired; this token was refused before");
     err = verify(verifier, token, token_len, now_s, &identity, ret_miss ? ret_miss : &miss, diag);

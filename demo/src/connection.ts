@@ -9,7 +9,7 @@ export type Status = 'connecting' | 'connected' | 'reconnecting' | 'unauthorized
 export interface ConnectionOptions {
   readonly url: string;
   readonly organizationId: string;
-  /** Asked before each connect, so that a reconnect has a fresh token. A rejection counts as a lost connection. */
+  /** Called before each connect, so that a reconnect has a fresh token. A rejection counts as a lost connection. */
   readonly getToken: () => Promise<string>;
   readonly onStatus: (status: Status) => void;
   readonly onMessage: (payload: Uint8Array, topic: string) => void;

@@ -80,7 +80,7 @@ def enum(one):
 def write_event(catalogue):
     width = max(len(one.constant) for one in catalogue.types) + 1
     types = "".join(f"    {one.constant + ',':{width}} /**< \"{one.name}\" */\n" for one in catalogue.types)
-    parts = [comment("CloudEvents `type`. The zero value is no type.")
+    parts = [comment("CloudEvents `type`. The zero value is not a type.")
              + f"typedef enum orgcast_event_type {{\n    ORGCAST_EVENT_UNSET = 0,\n{types}}} orgcast_event_type_t;\n"]
     parts += [enum(one) for one in catalogue.enums]
     for data in catalogue.data:

@@ -76,7 +76,7 @@ typedef struct orgcast_emitter_options {
 
     const char *token;      /**< the token itself */
     const char *token_file; /**< read again before each connect; one trailing newline is ignored */
-    /** Asked before each connect, on the worker thread.
+    /** Called before each connect, on the worker thread.
      *  @return a malloc'd token, which the emitter frees; NULL: none now, the emitter tries again */
     char *(*token_fn)(void *context);
     /** HMAC secret or PEM private key: mints a short-lived token for each connect. Read again each
@@ -117,8 +117,8 @@ typedef struct orgcast_emitter_stats {
     bool connected;
 } orgcast_emitter_stats_t;
 
-/** Start an emitter. Returns at once; the connection is made in the background, so a broker that is
- *  down is no error here.
+/** Start an emitter. Returns at once: the emitter connects in the background, so a broker that is
+ *  down is not an error here.
  *  @param options     borrowed; copied before return
  *  @param ret_emitter set on success; the caller owns it: orgcast_emitter_close()
  *  @param diag        may be NULL
@@ -150,10 +150,10 @@ ORGCAST_API ORGCAST_MUST_CHECK orgcast_err_t orgcast_emitter_flush(orgcast_emitt
 ORGCAST_API orgcast_err_t orgcast_emitter_stats(orgcast_emitter_t *emitter,
                                                 orgcast_emitter_stats_t *ret_stats);
 
-/** Stop the worker, report what the broker has not answered as DROPPED, free everything. Call
- *  orgcast_emitter_flush() first to lose nothing. Waits for a callback that is running, and for a
- *  look-up of the host name. From inside a callback it does nothing. No other thread may use the
- *  emitter any more. NULL is accepted.
+/** Stop the worker, report unanswered events as DROPPED, free everything. Call
+ *  orgcast_emitter_flush() first to lose nothing. Waits for a running callback, and for a
+ *  look-up of the host name. Does nothing when called inside a callback. No other thread may use
+ *  the emitter any more. NULL is accepted.
  *  @since 0.1 */
 ORGCAST_API void orgcast_emitter_close(orgcast_emitter_t *emitter);
 

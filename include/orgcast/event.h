@@ -12,7 +12,7 @@
 extern "C" {
 #endif
 
-/** CloudEvents `type`. The zero value is no type. */
+/** CloudEvents `type`. The zero value is not a type. */
 typedef enum orgcast_event_type {
     ORGCAST_EVENT_UNSET = 0,
     ORGCAST_EVENT_INVOICE_CREATED,      /**< "invoice.created" */

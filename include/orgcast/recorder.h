@@ -28,14 +28,14 @@ typedef struct orgcast_recorded {
  *                     (on_delivery is called on the emitting thread, and flush and close inside
  *                     it behave as in the real emitter); the rest is ignored
  *  @param ret_emitter set on success; the caller owns it: orgcast_emitter_close()
- *  @retval ORGCAST_E_INVALID `source` is no URI reference, or ret_emitter is NULL
+ *  @retval ORGCAST_E_INVALID `source` is not a URI reference, or ret_emitter is NULL
  *  @retval ORGCAST_E_NOMEM   out of memory
  *  @since 0.1 */
 ORGCAST_API ORGCAST_MUST_CHECK orgcast_err_t
 orgcast_recorder_open(const orgcast_emitter_options_t *options, orgcast_emitter_t **ret_emitter,
                       orgcast_diag_t *diag);
 
-/** How many events are recorded. 0 for an emitter that is no recorder. Any thread. @since 0.1 */
+/** How many events are recorded. 0 for an emitter that is not a recorder. Any thread. @since 0.1 */
 ORGCAST_API size_t orgcast_recorder_count(orgcast_emitter_t *emitter);
 
 /** The event at `index`, in the order of the emit calls.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
-/* What clients do: connect, subscribe, publish, receive, go. Decisions are made elsewhere; here they
- * become the broker's result codes. */
+/* What clients do: connect, subscribe, publish, receive, disconnect. Other files decide; this file
+ * turns the decisions into the broker's result codes. */
 
 #include <malloc.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 /* Mosquitto 2.1's MOSQ_ERR_QUOTA_EXCEEDED: MQTT 5 reason 0x97. */
 #define RESULT_QUOTA_EXCEEDED (-6)
 
-/* A result that is no refusal: the broker closes the connection without a CONNACK. */
+/* With this result the broker closes the connection without a CONNACK. */
 #define RESULT_COME_BACK MOSQ_ERR_CONN_REFUSED
 
 #define AUTH_METHOD "JWT"
@@ -25,19 +25,20 @@ static oc_session_t *session_of(const plugin_t *plugin, const struct mosquitto *
 
 /* --- CONNECT --- */
 
-/* How long after SIGHUP its authentications may come, on a broker without ticks. */
+/* On a broker without ticks: how long after SIGHUP the broker may authenticate its clients
+ * again. */
 #define RELOAD_S 1
 
-/* Mosquitto 2.0 cannot be asked for a client. On SIGHUP it calls on_reload(), authenticates all the clients
- * that it has, serves WebSocket clients, and calls on_tick(); only then does it serve other clients. A
- * WebSocket client without a connection counts as a TCP client. */
+/* Mosquitto 2.0 has no function that looks up a client. On SIGHUP it calls on_reload(),
+ * authenticates all its clients, serves WebSocket clients, and calls on_tick(). Only then does it
+ * serve other clients. A WebSocket client without a connection counts as a TCP client. */
 static oc_gate_known_t is_known_to_2_0(const plugin_t *plugin, const struct mosquitto *client)
 {
     const oc_session_t *session = session_of(plugin, client);
     bool connected = session && oc_session_connected(session);
     int64_t reloaded_s = plugin->gate.reloaded_s;
 
-    /* A client that connects has no subscriptions yet. */
+    /* A client that is just connecting has no subscriptions. */
     if (mosquitto_client_sub_count(client) > 0)
         return OC_GATE_KNOWN;
     if (reloaded_s == 0 || (!connected && mosquitto_client_protocol(client) == mp_websockets))
@@ -70,28 +71,31 @@ static oc_gate_client_t describe(const plugin_t *plugin, const struct mosquitto 
     return described;
 }
 
-/* Mosquitto 2.1 checks HTTP requests to an http_api listener on another thread, with a client that it made up.
- * Nothing here is made for two threads, and such a client has no token: so it is not looked at. */
+/* Mosquitto 2.1 checks HTTP requests to an http_api listener on another thread, with a made-up
+ * client. The plugin is not made for two threads, and such a client has no token. So the plugin
+ * ignores it. */
 static bool is_off_thread(const plugin_t *plugin)
 {
     return !pthread_equal(pthread_self(), plugin->thread);
 }
 
-/* What a check on another thread gives. */
+/* The result of a check on another thread. */
 static int refuse_or_defer(const plugin_t *plugin, int refusal)
 {
     return plugin->config.defer_non_jwt ? MOSQ_ERR_PLUGIN_DEFER : refusal;
 }
 
-/* Whether a client that connects again with the same token may get in. */
+/* Whether the cause goes away by itself, so that the client may get in later with the same
+ * token. */
 static bool is_passing(oc_err_t err, const oc_diag_t *diag)
 {
     return diag->passing || err == OC_E_LIMIT_CONNECTIONS || err == OC_E_LIMIT_RATE ||
            err == OC_E_NOMEM;
 }
 
-/* Count a CONNECT, report it, and give the broker its result. After a CONNACK that refuses them, with whatever
- * reason code, MQTT.js and others never connect again; after a closed connection they do. */
+/* Counts and reports a CONNECT, and returns the broker's result. MQTT.js and others never connect
+ * again after a CONNACK that refuses them, whatever its reason code. After a closed connection they
+ * do. */
 static int conclude(plugin_t *plugin, struct mosquitto *client, oc_err_t err, const oc_diag_t *diag)
 {
     const decision_t decision = {.action = "connect",
@@ -173,9 +177,10 @@ int on_basic_auth(int event, void *event_data, void *userdata)
 
 /* --- MQTT 5 enhanced authentication --- */
 
-/* End a connection whose refresh is refused, MQTT 5 §4.12.1. Mosquitto 2.1 sends a DISCONNECT. 2.0 sends a second
- * CONNACK: so it gets another answer, and a tick ends the connection with a DISCONNECT. Without ticks it is
- * closed without a word. */
+/* Ends a connection whose refresh is refused, MQTT 5 §4.12.1. Mosquitto 2.1 sends a DISCONNECT.
+ * Mosquitto 2.0 would send a second CONNACK. So it gets another result, and a tick ends the
+ * connection with a DISCONNECT. Without ticks, the broker closes the connection without a
+ * packet. */
 static int end_refused(plugin_t *plugin, oc_session_t *session)
 {
     if (plugin->is_2_1)
@@ -207,8 +212,8 @@ static int refresh(plugin_t *plugin, struct mosquitto *client, oc_session_t *ses
     return end_refused(plugin, session);
 }
 
-/* A client with another method, which another plugin may know. Without non_jwt_clients defer it has no rights here,
- * whoever lets it in. */
+/* A client with another method, which another plugin may know. Without non_jwt_clients defer it has
+ * no rights here, even if another plugin lets it in. */
 static int defer_method(plugin_t *plugin, struct mosquitto *client, const oc_session_t *session)
 {
     if (!plugin->config.defer_non_jwt || (session && oc_session_connected(session)))
@@ -221,7 +226,7 @@ static int defer_method(plugin_t *plugin, struct mosquitto *client, const oc_ses
     }
 }
 
-/* For CONNECT, and for an AUTH packet on the live connection, which has a session already. */
+/* Called for CONNECT, and for an AUTH packet on a live connection that already has a session. */
 int on_ext_auth_start(int event, void *event_data, void *userdata)
 {
     struct mosquitto_evt_extended_auth *auth = event_data;
@@ -245,9 +250,9 @@ int on_ext_auth_start(int event, void *event_data, void *userdata)
     }
 }
 
-/* Nothing is ever continued with this method. But Mosquitto takes an AUTH packet without a reason code for
- * a continuation, and if that fails frees the client's id while it is still in use. So it gets an answer,
- * and then its connection is ended. */
+/* This method has no second step. But Mosquitto takes an AUTH packet without a reason code for one.
+ * If it fails, Mosquitto frees the client's id while the id is in use. So this answers the packet,
+ * and then the connection is ended. */
 int on_ext_auth_continue(int event, void *event_data, void *userdata)
 {
     struct mosquitto_evt_extended_auth *auth = event_data;
@@ -322,7 +327,7 @@ static oc_err_t check_publish(plugin_t *plugin, const oc_session_t *session,
     return event_expect(plugin, &event, check->client, false, diag);
 }
 
-/* Count a SUBSCRIBE or PUBLISH, tell of it, and give the broker its result. */
+/* Counts and reports a SUBSCRIBE or PUBLISH, and returns the broker's result. */
 static int conclude_request(plugin_t *plugin, const struct mosquitto_evt_acl_check *check,
                             const oc_session_t *session, oc_err_t err, const char *detail)
 {
@@ -360,7 +365,8 @@ static oc_err_t check_subscribe(plugin_t *plugin, oc_session_t *session, const c
     const oc_identity_t *identity = NULL;
     oc_err_t err;
 
-    /* Only a connection subscribes: this one was taken for a SIGHUP's authentication. */
+    /* Only connected clients subscribe. So this was a CONNECT, not an authentication after
+         * SIGHUP. */
     oc_sessions_connected(plugin->gate.shared->sessions, session);
     err = oc_session_rights(session, &identity);
     return err ? err : oc_acl_subscribe(&plugin->config.acl_rules, identity, filter, now_s());
@@ -375,19 +381,19 @@ static oc_err_t check_delivery(const plugin_t *plugin, const oc_session_t *sessi
 
     if (err)
         return err;
-    /* Nothing is queued for an offline session that somebody else could resume. */
+    /* Queue nothing for an offline session that somebody else could resume. */
     if (!oc_session_connected(session) && !oc_session_id_bound(session))
         return OC_E_CLIENT_ID_NOT_BOUND;
     return oc_acl_deliver(&plugin->config.acl_rules, identity, topic, now_s());
 }
 
-/* Where in its struct of a client Mosquitto 2.0 and 2.1 look with each delivery. */
+/* The parts of its client struct that Mosquitto 2.0 and 2.1 read with each delivery. */
 #define CLIENT_BYTES 896
 #define CACHE_LINE 64
 
-/* With many subscribers most of what a delivery costs is to wait for the memory of each: so that of the next one is
- * asked for while the broker is busy with this one. A hint, which nothing hangs on, also where there is no client
- * any more. */
+/* With many subscribers, a delivery mostly waits for memory. So this prefetches the next
+ * subscriber's memory while the broker handles this one. Only a hint: correctness does not depend
+ * on it, even when the client is gone. */
 static void fetch_next_client(const plugin_t *plugin)
 {
     const char *next = oc_sessions_next_asked(plugin->gate.shared->sessions);
@@ -396,7 +402,8 @@ static void fetch_next_client(const plugin_t *plugin)
         __builtin_prefetch(next + i);
 }
 
-/* The same for most clients and events: with fewer looks at memory, and yes or nothing. */
+/* A fast path for most clients and events, with fewer memory reads. True: allowed. False:
+ * unknown. */
 static bool is_granted(const plugin_t *plugin, const struct mosquitto_evt_acl_check *check)
 {
     const oc_org_load_t *org = oc_sessions_granted(plugin->gate.shared->sessions, check->client,
@@ -406,7 +413,7 @@ static bool is_granted(const plugin_t *plugin, const struct mosquitto_evt_acl_ch
     return org && oc_acl_belongs(&plugin->config.acl_rules, check->topic, org->id, org->id_len);
 }
 
-/* Only SUCCESS, ACL_DENIED and PLUGIN_DEFER may be returned: with any other code the broker disconnects the
+/* Returns only SUCCESS, ACL_DENIED or PLUGIN_DEFER: with any other code the broker disconnects the
  * publisher. */
 static int conclude_delivery(plugin_t *plugin, const struct mosquitto_evt_acl_check *check,
                              const oc_session_t *session, oc_err_t err)
@@ -449,13 +456,14 @@ static int defer_will(plugin_t *plugin, const struct mosquitto_evt_acl_check *ch
                : MOSQ_ERR_PLUGIN_DEFER;
 }
 
-/* A client without a session: it authenticated elsewhere, or was restored from disk. */
+/* A client without a session: another authenticator let it in, or the broker restored it from
+ * disk. */
 static int check_unknown(plugin_t *plugin, const struct mosquitto_evt_acl_check *check)
 {
     oc_slice_t org;
 
     if (check->access == MOSQ_ACL_READ) {
-        /* A restored session may be anybody's, so an organization's topics stay closed to it. */
+        /* Anybody may own a restored session, so it gets no organization's topics. */
         if (plugin->config.defer_non_jwt &&
             (mosquitto_client_address(check->client) ||
              !oc_acl_governs(&plugin->config.acl_rules, check->topic, &org)))
@@ -523,8 +531,9 @@ int on_acl_check(int event, void *event_data, void *userdata)
     case MOSQ_ACL_WRITE:
         return on_publish(plugin, session, check);
     case MOSQ_ACL_SUBSCRIBE:
-        /* The broker asks again when it ends the connection of a session that lives on, and would take
-         * the subscriptions from one whose token is over. Its next token finds them again. */
+        /* The broker checks subscriptions again when it ends the connection of a session that lives
+         * on. If this denied them, a session with an expired token would lose them. Its next token
+         * needs them. */
         if (plugin->gate.shared->ending)
             return MOSQ_ERR_SUCCESS;
         return conclude_request(plugin, check, session,
@@ -578,12 +587,13 @@ static oc_stream_flow_t flow_of(const struct mosquitto_evt_message *message,
         .client_id = mosquitto_client_id(message->client),
         .connection = session ? oc_session_serial(session) : 0,
         .resumes = !mosquitto_client_clean_session(message->client),
-        /* A bridge has no session, and connects again without the plugin's knowledge. */
+        /* A bridge has no session, and the plugin does not notice when it reconnects. */
         .resends = !session || mosquitto_client_protocol_version(message->client) != 5,
     };
 }
 
-/* Called for what clients publish, after its ACL check, and for what bridges bring, without one. */
+/* Called for publishes of clients, after the ACL check, and for those of bridges, which have
+ * none. */
 int on_message(int event, void *event_data, void *userdata)
 {
     struct mosquitto_evt_message *message = event_data;
@@ -622,17 +632,17 @@ int on_message(int event, void *event_data, void *userdata)
     }
     set_properties(plugin, message, properties);
     if (stamped.payload) {
-        /* The broker frees the payload that it had. */
+        /* The broker frees the old payload. */
         message->payload = stamped.payload;
         message->payloadlen = (uint32_t)stamped.len;
     }
     return MOSQ_ERR_SUCCESS;
 }
 
-/* --- The end --- */
+/* --- Disconnect --- */
 
-/* Mosquitto 2.1 tells by the event; for 2.0, MQTT 5 sessions may have an expiry that plugins are not
- * told. */
+/* Mosquitto 2.1 reports it by the event. On 2.0, MQTT 5 sessions may have an expiry that plugins
+ * cannot see. */
 static bool lives_on(const plugin_t *plugin, int event, const struct mosquitto *client)
 {
     if (plugin->is_2_1)
@@ -681,7 +691,7 @@ int on_disconnect(int event, void *event_data, void *userdata)
         report_audit(plugin, &decision);
     }
     finish_will(plugin, client, session);
-    /* After a refused CONNECT there is no client id, and nothing to keep. */
+    /* After a refused CONNECT there is no client id and no session. */
     if (mosquitto_client_id(client))
         oc_sessions_disconnected(plugin->gate.shared->sessions, client,
                                  lives_on(plugin, event, client), now_s());

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* $CONTROL/orgcast/v1: requests come as a publish, answers go to the asking client alone. */
+/* $CONTROL/orgcast/v1: a client publishes a request, and only that client gets the answer. */
 
 #include <stdlib.h>
 #include <string.h>
@@ -8,11 +8,10 @@
 #include "control.h"
 #include "plugin.h"
 
-/* Further answers that would have to wait for the disk are told what one is told that could not be
- * written. */
+/* How many answers may wait for the disk. Further requests get the answer for a failed write. */
 #define ANSWERS_MAX 1024
 
-/* Where no tick came for so long none will: Mosquitto 2.0 with per_listener_settings. */
+/* If no tick comes for this long, none ever will: Mosquitto 2.0 with per_listener_settings. */
 #define TICK_MISSING_MS 2000
 
 typedef struct asked {
@@ -59,7 +58,8 @@ static void send_settled(const char *client_id, bool failed, char *text, char *f
     free(failed ? text : failed_text);
 }
 
-/* Not when its connection has ended: the broker sends to whoever has the client id. */
+/* Sends nothing if the connection has ended: the broker would send to the client that now has the
+ * id. */
 static void send_waiting(plugin_t *plugin, const waiting_answer_t *waiting, bool failed)
 {
     oc_sessions_t *sessions = plugin->gate.shared->sessions;
@@ -135,7 +135,7 @@ bool has_ticks(const plugin_t *plugin)
     return ticked_ms > 0 && monotonic_ms() < ticked_ms + TICK_MISSING_MS;
 }
 
-/* An answer that waits for the disk is sent by a tick, to a client that is still there. */
+/* A tick sends an answer that waits for the disk, if the client is still there. */
 static bool may_wait(const plugin_t *plugin, const oc_session_t *session)
 {
     const oc_identity_t *identity = NULL;
@@ -143,7 +143,7 @@ static bool may_wait(const plugin_t *plugin, const oc_session_t *session)
     return has_ticks(plugin) && oc_session_rights(session, &identity) == OC_OK;
 }
 
-/* The plugin that let the client in: its keys and options hold for it. */
+/* The plugin that let the client in. Its keys and options apply to the client. */
 static plugin_t *plugin_of(const oc_session_t *session, plugin_t *registered)
 {
     plugin_t *owner = session ? oc_session_owner(session) : NULL;
@@ -177,7 +177,7 @@ int on_control(int event, void *event_data, void *userdata)
         mosquitto_log_printf(MOSQ_LOG_ERR, "orgcast: out of memory for a control command");
         return MOSQ_ERR_SUCCESS;
     }
-    /* The asker may have ended its own session: it gets its answer before that. */
+    /* The client may have ended its own session. It gets the answer first. */
     plugin->gate.shared->answering = true;
     if (answer.ticket == 0 || !may_wait(plugin, session))
         send_settled(client_id, false, answer.text, answer.failed_text);

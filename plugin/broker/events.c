@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* What is published under the templates, whoever sent it: checked, counted, given its number. */
+/* Checks, counts and numbers everything that is published under the templates, by any sender. */
 
 #include <mqtt_protocol.h>
 #include <stdlib.h>
@@ -37,7 +37,7 @@ oc_err_t event_check(const oc_config_t *config, const event_t *event, oc_diag_t 
     return OC_E_INTERNAL;
 }
 
-/* White space, and what UTF-16 and UTF-32 have beside each character of ASCII. */
+/* Skips white space, and the NUL bytes that UTF-16 and UTF-32 have beside ASCII characters. */
 static size_t skip_filling(const char *payload, size_t len, size_t at)
 {
     while (at < len && memchr(" \t\r\n", payload[at], sizeof " \t\r\n"))
@@ -58,8 +58,8 @@ static size_t skip_byte_order_mark(const char *payload, size_t len, size_t at)
     return at;
 }
 
-/* Whether a reader of JSON could take it for an object, in whatever encoding: some find that out by
- * themselves. */
+/* Whether a JSON parser could take the payload for an object, in any encoding: some parsers detect
+ * the encoding. */
 static bool object_shaped(const char *payload, size_t len)
 {
     size_t at = skip_filling(payload, len, 0);
@@ -69,7 +69,7 @@ static bool object_shaped(const char *payload, size_t len)
         return false;
     if (!memchr(payload, '\0', at))
         return true;
-    /* Another format may well have a NUL before that byte, a length for example. */
+    /* Other formats may have a NUL before that byte, for example in a length. */
     at = skip_filling(payload, len, at + 1);
     return at < len && (payload[at] == '"' || payload[at] == '}');
 }
@@ -182,7 +182,7 @@ static oc_err_t number(plugin_t *plugin, const event_t *event, stamped_t *ret_st
     err = oc_stream_append(plugin->gate.shared->stream, &appended, &broker_memory,
                            &ret_stamped->payload, &ret_stamped->len);
     if (err == OC_E_EVENT_INVALID)
-        return oc_fail(diag, err, "it begins like a JSON object, and is not one");
+        return oc_fail(diag, err, "the payload begins with '{' but is not a valid JSON object");
     return err ? oc_fail(diag, err, "out of memory") : OC_OK;
 }
 

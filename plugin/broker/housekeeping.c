@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 
-/* What time brings, about ten times a second, and what SIGHUP does. */
+/* The work of the tick, about ten times a second, and of SIGHUP. */
 
 #include <string.h>
 
 #include "plugin.h"
 
-/* Ending a connection is the broker's work. Of many that are due at once some wait for the next tick, so
- * that others are served in between; what is due gets and sends nothing meanwhile. */
+/* The broker needs time to end a connection. If many are due at once, some wait for the next tick,
+ * so that the broker serves others in between. A connection that is due receives and sends nothing
+ * meanwhile. */
 #define ENDING_US 2000
 
 void log_keys(void *context, bool error, const char *message)
@@ -16,12 +17,12 @@ void log_keys(void *context, bool error, const char *message)
     mosquitto_log_printf(error ? MOSQ_LOG_WARNING : MOSQ_LOG_NOTICE, "orgcast: %s", message);
 }
 
-/* --- Connections whose time is over --- */
+/* --- Connections to end --- */
 
 static const struct {
     const char *action;
     oc_err_t reason;
-    /* It may publish no more, its Will included. */
+    /* The client may publish nothing more, not even its Will. */
     bool with_will;
     size_t counter;
 } endings[] = {
@@ -57,8 +58,8 @@ static void end_due(plugin_t *plugin, int64_t time_s)
     oc_session_end_t cause;
     const oc_session_t *session;
 
-    /* The broker sends what is published between two ticks. Not more than one is waited for: else a
-     * client could go on for ever by asking. */
+    /* The broker sends a plugin's messages between two ticks. So wait for one tick, but not for
+     * more: otherwise a client could stay forever by asking again and again. */
     plugin->gate.shared->waited = wait;
     plugin->gate.shared->answering = false;
     if (wait)
@@ -101,7 +102,7 @@ static void show_numbers(plugin_t *plugin, int64_t time_s)
     }
 }
 
-/* --- What threads have to say --- */
+/* --- Messages of the threads --- */
 
 static void log_troubles(plugin_t *plugin)
 {
@@ -126,7 +127,8 @@ int on_tick(int event, void *event_data, void *userdata)
     shared->ticked_ms = monotonic_ms();
     event_shown(plugin);
     plugin->gate.reloaded_s = 0;
-    /* No client is looked at between this and the broker's delivery: it is before (2.1) or behind (2.0). */
+    /* The broker serves no client between this and its delivery: it did so before (2.1), or does so
+     * after (2.0). */
     oc_sessions_delivered(shared->sessions);
     oc_verifier_poll(plugin->gate.verifier);
     oc_revocations_forget(shared->revocations, time_s);
@@ -155,7 +157,8 @@ static void reload_revocations(plugin_t *plugin)
     (void)oc_gate_apply_revocations(&plugin->gate);
 }
 
-/* With per_listener_settings each plugin is called; the first one looks at the options of all of them. */
+/* With per_listener_settings the broker calls each plugin. The first one checks the options of
+ * all. */
 static void log_changed_options(const plugin_t *plugin)
 {
     char names[1024];
@@ -165,15 +168,15 @@ static void log_changed_options(const plugin_t *plugin)
         return;
     if (oc_conf_watch_compare(plugin->gate.shared->conf, names, sizeof names, &diag) != OC_OK)
         mosquitto_log_printf(MOSQ_LOG_WARNING,
-                             "orgcast: changed options need a restart of the broker; cannot tell "
-                             "whether there are any: %s",
+                             "orgcast: cannot tell whether options have changed, which would need "
+                             "a restart of the broker: %s",
                              diag.message);
     else if (names[0])
         mosquitto_log_printf(MOSQ_LOG_WARNING,
                              "orgcast: restart the broker to apply changed options: %s", names);
 }
 
-/* Always success: on anything else Mosquitto 2.1 exits, and 2.0 drops the other authenticators. */
+/* Always returns success: otherwise Mosquitto 2.1 exits, and 2.0 drops the other authenticators. */
 int on_reload(int event, void *event_data, void *userdata)
 {
     plugin_t *plugin = userdata;

@@ -10,7 +10,8 @@
 #include "plugin.h"
 #include "plugin_order.h"
 
-/* Whether the object itself has the entry point; dlsym() also finds those of its dependencies. */
+/* Whether the object itself has the entry point. dlsym() would also find one of its
+ * dependencies. */
 static bool has_entry_point(void *object, const char *path, const char *name)
 {
     const void *symbol = dlsym(object, name);

@@ -2,9 +2,10 @@
 #ifndef OC_PLUGIN_H
 #define OC_PLUGIN_H
 
-/* The plugin of one listener, or of the whole broker. The files in this folder are the only ones that know
- * Mosquitto; docs/ARCHITECTURE.md names the habits of it that shaped them. Everything runs on the broker's
- * own thread, except for Mosquitto 2.1's http_api listeners: see is_off_thread() in clients.c. */
+/* The plugin of one listener, or of the whole broker. Only the files in this folder know Mosquitto;
+ * docs/ARCHITECTURE.md lists the habits of Mosquitto that shaped them. Everything runs on the
+ * broker's own thread, except for Mosquitto 2.1's http_api listeners: see is_off_thread() in
+ * clients.c. */
 
 #include <mosquitto.h>
 #include <mosquitto_broker.h>
@@ -21,11 +22,11 @@
 #define CONTROL_TOPIC OC_ACL_CONTROL_TOPIC
 #define CONTROL_RESPONSE_TOPIC OC_ACL_RESPONSE_TOPIC
 
-/* Mosquitto 2.1's name is MOSQ_EVT_CLIENT_OFFLINE: what it reports instead of a disconnect when the
- * session lives on. */
+/* Mosquitto 2.1 calls this MOSQ_EVT_CLIENT_OFFLINE. It reports this event instead of a disconnect
+ * when the session lives on. */
 #define EVENT_CLIENT_OFFLINE 28
 
-/* An answer that waits for the disk, for the session that asked. */
+/* An answer to a session that waits until a change is on disk. */
 typedef struct waiting_answer {
     struct waiting_answer *next;
     uint64_t ticket;
@@ -41,10 +42,10 @@ typedef struct plugin {
     pthread_t thread; /* the broker's own */
     oc_config_t config;
     oc_gate_t gate;
-    bool has_control; /* on_control() is registered by this one */
+    bool has_control; /* this plugin registered on_control() */
     bool joined;      /* oc_shared_join() was called */
     bool is_first;    /* of the broker's plugins */
-    bool is_2_1; /* Mosquitto 2.1 or later: it has EVENT_CLIENT_OFFLINE, and more result codes */
+    bool is_2_1;      /* Mosquitto 2.1 or later: has EVENT_CLIENT_OFFLINE and more result codes */
     waiting_answer_t *answers;
     size_t answer_count;
     oc_bucket_t log_bucket;
@@ -62,7 +63,7 @@ int64_t monotonic_us(void); /* fine */
 
 /* --- report.c: log lines, audit lines, numbers --- */
 
-/* What became of something that a client did, or that was done to it. Borrowed. */
+/* The outcome of an action of a client, or of an action on a client. Borrowed. */
 typedef struct decision {
     const char *action;
     oc_err_t err;
@@ -72,16 +73,16 @@ typedef struct decision {
     const char *detail;             /* NULL: none */
 } decision_t;
 
-/* A line in the audit log, if there is one. */
+/* Write a line to the audit log, if there is one. */
 void report_audit(plugin_t *plugin, const decision_t *decision);
 /* The same, and a line in the broker's log: "refused client …". */
 void report_refusal(plugin_t *plugin, const decision_t *decision);
 /* The same: "denied publish …". */
 void report_denial(plugin_t *plugin, const decision_t *decision);
-/* At each tick: now and then, log how many lines were left out. */
+/* Call this at each tick. Now and then it logs how many lines were left out. */
 void report_left_out(plugin_t *plugin);
 
-/* --- events.c: what is published under the templates --- */
+/* --- events.c: publishes under the templates --- */
 
 /* Borrowed. */
 typedef struct event {
@@ -132,7 +133,7 @@ oc_err_t event_properties(const oc_config_t *config, mosquitto_property **ret_pr
                           oc_diag_t *diag);
 /* To all subscribers. Takes the stamped payload; without one, sends a copy of the event's. False: out of memory. */
 bool event_publish(const plugin_t *plugin, const event_t *event, const stamped_t *stamped);
-/* To one client alone, which needs no subscription for it; false: out of memory. */
+/* Send an event to one client only, which needs no subscription. False: out of memory. */
 bool event_send(const plugin_t *plugin, const char *client_id, const char *topic,
                 const char *payload, size_t len);
 
@@ -158,13 +159,13 @@ int on_disconnect(int event, void *event_data, void *userdata);
 /* --- commands.c: $CONTROL/orgcast/v1 --- */
 
 int on_control(int event, void *event_data, void *userdata);
-/* Send the answers whose changes are on disk by now. */
+/* Send the answers whose changes are now on disk. */
 void send_answers(plugin_t *plugin);
 /* Whether the broker calls on_tick(). */
 bool has_ticks(const plugin_t *plugin);
 void drop_answers(plugin_t *plugin);
 
-/* --- housekeeping.c: what time brings, and SIGHUP --- */
+/* --- housekeeping.c: ticks and SIGHUP --- */
 
 int on_tick(int event, void *event_data, void *userdata);
 int on_reload(int event, void *event_data, void *userdata);

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 
-/* What is told of decisions: log lines at a bounded rate, and audit lines. */
+/* Reports decisions: log lines at a limited rate, and audit lines. */
 
 #include "plugin.h"
 #include "utf8.h"
 
-/* Bytes of a client id, subject or topic that a log line shows. */
+/* How many bytes of a client id, subject or topic a log line shows. */
 #define LOG_TEXT_MAX 160
 
-/* Lines about clients. */
+/* The rate of lines about clients. */
 static const oc_bucket_rate_t log_rate = {.burst = 100, .per_second = 20};
 
 /* How often the log says how many lines were left out. */
@@ -31,7 +31,7 @@ static bool may_log(plugin_t *plugin)
 {
     int64_t time_ms = monotonic_ms();
 
-    /* Where no ticks come. */
+    /* For brokers without ticks. */
     report_left_out(plugin);
     if (oc_bucket_take(&plugin->log_bucket, log_rate, (uint64_t)time_ms))
         return true;
@@ -76,7 +76,7 @@ void report_audit(plugin_t *plugin, const decision_t *decision)
         .detail = decision->detail,
         .protocol = client ? mosquitto_client_protocol_version(client) : 0,
     };
-    /* The plugin ended the connection: that is no client's doing, and happens once. */
+    /* Exempt from the limit: the plugin itself ended the connection, and that happens once. */
     if (!client)
         oc_audit_write(plugin->gate.shared->audit, &entry);
     else

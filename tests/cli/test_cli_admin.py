@@ -367,7 +367,7 @@ def test_signing_key_that_cannot(orgcast, plugin_broker, tmp_path):
     other = tmp_path / "other"
     other.write_bytes(os.urandom(64).hex().encode())
     result = orgcast("admin", "whoami", "--signing-key-file", other, *at(plugin_broker))
-    assert result.returncode == 1 and "does not accept what the key of --signing-key-file signs" in result.stderr
+    assert result.returncode == 1 and "does not accept tokens signed with the key of --signing-key-file" in result.stderr
     short = tmp_path / "short"
     short.write_text("short")
     result = orgcast("admin", "whoami", "--signing-key-file", short, *at(plugin_broker))
@@ -705,7 +705,7 @@ WRONG = {
     "alg without key": (("stats", "--alg", "HS256"), "--alg goes with --signing-key-file"),
     "scope without key": (("stats", "--scope", "x"), "--scope goes with --signing-key-file"),
     "two token sources": (("stats", "--token-file", "a", "--signing-key-file", "b"), "exclude each other"),
-    "timeout": (("stats", "--timeout", "0"), "--timeout: '0' is no whole number from 1"),
+    "timeout": (("stats", "--timeout", "0"), "--timeout: '0' is not a whole number from 1"),
     "an argument too many": (("sessions", "acme"), "one argument too many"),
     "token": (("stats", "--token", "eyJsecret"), "use --token-file or ORGCAST_TOKEN"),
     **{f"time {text!r}": (("revoke", "--subject", "a", "--issued-before", text), "--issued-before: '")

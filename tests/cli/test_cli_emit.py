@@ -138,9 +138,9 @@ BAD_LINES = {
     "type is no string": (json.dumps({**PAID, "type": 1}), "type must be a string"),
     "unknown type": (json.dumps({**PAID, "type": "invoice.lost"}), "type is not an event type"),
     "missing field": (json.dumps(without("currency")), "currency is missing"),
-    "unknown field": (json.dumps({**PAID, "colour": "red"}), "colour is no field"),
-    "snake case": (json.dumps({**without("invoiceId"), "invoice_id": "1"}), "invoice_id is no field"),
-    "other type's field": (json.dumps({**PAID, "title": "x"}), "title is no field"),
+    "unknown field": (json.dumps({**PAID, "colour": "red"}), "colour is not a field"),
+    "snake case": (json.dumps({**without("invoiceId"), "invoice_id": "1"}), "invoice_id is not a field"),
+    "other type's field": (json.dumps({**PAID, "title": "x"}), "title is not a field"),
     "amount is a number": (json.dumps({**PAID, "amount": 10.0}), "amount must be a string, such as"),
     "amount is null": (json.dumps({**PAID, "amount": None}), "amount must be a string"),
     "bad amount": (json.dumps({**PAID, "amount": "10,00"}), "amount must be a decimal number"),
@@ -154,7 +154,7 @@ BAD_LINES = {
     "previous.status": (json.dumps({**PAID, "type": "invoice.updated", "previous": {"status": "X"}}),
                         "previous.status must be"),
     "previous.colour": (json.dumps({**PAID, "type": "invoice.updated", "previous": {"colour": ""}}),
-                        "previous.colour is no field"),
+                        "previous.colour is not a field"),
     "too long": (json.dumps({**PAID, "invoiceNumber": "x" * 70000}), "longer than 65536 bytes"),
     "NUL": (json.dumps({**PAID, "invoiceNumber": "\0"}), "not strict JSON"),
 }
@@ -172,7 +172,7 @@ def test_bad_line(orgcast, open_broker, line, says):
 
 
 def test_blank_lines(orgcast, open_broker):
-    """Blank lines are skipped, whatever the line before them held and however long they are."""
+    """Blank lines of any length are skipped, after any other line."""
     text = " " * 10 + "\n" + " " * 3 + "\n" + lines(1) + " \t\r\n\n" + " " * 65536 + "\n" + lines(1, invoiceId="inv-2")
     result = orgcast("emit", "--stdin", "--json", *at(open_broker), stdin=text)
     assert (result.returncode, result.stderr.splitlines()[:-1]) == (0, [])
@@ -207,7 +207,7 @@ def busy_then(broker, connack):
 
 @pytest.mark.parametrize("code, name", [(0x88, "server unavailable"), (0x89, "server busy")])
 def test_a_refusal_that_is_not_about_the_token(orgcast, open_broker, code, name):
-    """It passes: emit tries again, and does not blame the token."""
+    """The refusal goes away by itself: emit tries again, and does not blame the token."""
     port = busy_then(open_broker, bytes((0x20, 3, 0, code, 0)))
     result = orgcast("emit", *PAID_FLAGS, "--host", open_broker.host, "--port", port, "--timeout", "20")
     assert (result.returncode, result.stderr) == \

@@ -82,8 +82,8 @@ def test_what_is_no_event_is_skipped(background, open_broker, publish):
     publish(open_broker, topic, payload)
     assert listen.end() == 0
     assert listen.out().count("\n") == 1
-    assert listen.err().count("that is no event") == 6
-    assert "skipped a message of 5 bytes that is no event" in listen.err()
+    assert listen.err().count("that is not an event") == 6
+    assert "skipped a message of 5 bytes that is not an event" in listen.err()
 
 
 OTHER = [

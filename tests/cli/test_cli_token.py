@@ -218,8 +218,8 @@ MALFORMED = {
     "overflow": (HEADER + "." + part('{"exp":1e400}') + ".AA", "a number that is too large"),
     "deep": (HEADER + "." + part('{"a":' + "[" * 5000 + "]" * 5000 + "}") + ".AA",
              "payload is deeper"),
-    "space inside": (f"{HEADER} .{CLAIMS}.AA", "a character that no token has, at byte"),
-    "line end inside": (f"{HEADER}.\n{CLAIMS}.AA", "a character that no token has, at byte"),
+    "space inside": (f"{HEADER} .{CLAIMS}.AA", "not a token: invalid character at byte"),
+    "line end inside": (f"{HEADER}.\n{CLAIMS}.AA", "not a token: invalid character at byte"),
 }
 
 

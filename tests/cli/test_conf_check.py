@@ -92,7 +92,7 @@ CASES = [
     Case("an algorithm that no key serves", conf(SECRET, "plugin_opt_jwt_algorithms HS256,ES256"),
          (("main", 6, "jwt_algorithms: no key can check ES256"),)),
     Case("a key set that is none", conf("plugin_opt_jwks_file {folder}/short"),
-         (("main", 5, "jwks_file: '.*/short' is no JWK set"),)),
+         (("main", 5, "jwks_file: '.*/short' is not a JWK set"),)),
     Case("a key set without a usable key", conf("plugin_opt_jwks_file {folder}/odd.json"),
          (("main", 5, "jwks_file: '.*/odd.json' holds no usable key"),)),
     Case("a URL over plain HTTP", conf("plugin_opt_jwks_url http://id.example/keys"),
@@ -106,7 +106,7 @@ CASES = [
         "plugin_opt_org_claim org_id", "plugin_opt_jwks_file {folder}/short",
         "plugin_opt_topic_template org/#/x", "plugin_opt_non_jwt_clients maybe"),
          (("main", 6, "jwt_leeway"), ("main", 7, "plugin_opt_what: there is no such option"),
-          ("main", 8, "'org_id' is no JSON pointer"), ("main", 10, "topic_template"),
+          ("main", 8, "'org_id' is not a JSON pointer"), ("main", 10, "topic_template"),
           ("main", 11, "'maybe' is neither defer nor deny"), ("main", 5, "jwt_secret_file"),
           ("main", 9, "jwks_file"))),
 
@@ -275,7 +275,7 @@ USER = "user root\n" if os.geteuid() == 0 else ""
 
 
 def warning(orgcast, path):
-    """The only warning about a configuration that is good otherwise: the same words in text and in JSON."""
+    """The only warning about an otherwise good configuration: the same words in text and in JSON."""
     result = orgcast("conf", "check", path)
     assert result.returncode == 0, result.stdout
     [text] = re.findall("(?m)^warning: (.*)$", result.stdout)
@@ -379,7 +379,7 @@ def open_folder():
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes the broker's user")
 @pytest.mark.parametrize("user, reads", [("user nobody\n", False), ("user root\n", True)])
 def test_root_looks_with_the_brokers_eyes(orgcast, open_folder, secret_file, user, reads):
-    """A key of root's, whether the plugin's or that of TLS, is of no use to a broker that is nobody."""
+    """A broker that runs as nobody cannot read a key of root, whether the plugin's or that of TLS."""
     plugin = shutil.copy(PLUGIN, open_folder)
     for name in ("secret", "key.pem"):
         shutil.copy(secret_file, open_folder / name)

@@ -159,7 +159,7 @@ def test_token_from_stdin_and_environment(orgcast, keys, conf):
     ((), "x", 2, "--conf FILE is needed"),
     (("--conf", "{conf}"), None, 2, "no token"),
     (("--conf", "{conf}", "--token-file", "/nowhere"), None, 1, "token file cannot be read"),
-    (("--conf", "{conf}"), " ", 1, "a character that no token has"),
+    (("--conf", "{conf}"), " ", 1, "not a token: invalid character"),
     (("--conf", "/nowhere"), "x", 1, "'/nowhere': No such file"),
     (("--conf", "{conf}", "--timeout", "0"), "x", 2, "--timeout"),
     (("--conf", "{conf}", "--what"), "x", 2, "unknown option --what"),

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The client libraries and their driver programs.
 
-Each folder beside this file holds one driver: a small program that uses one library as its documentation shows. The
-runner and a driver talk in lines whose fields are separated by tabs.
+Each folder beside this file has one driver: a small program that uses one library as its documentation shows. The
+runner and the driver exchange lines with tab-separated fields.
 
 The runner writes to standard input; the end of input ends the driver:
   connect HOST PORT CLIENT-ID TOKEN     always the first line; the library reconnects as it does by default
@@ -37,8 +37,8 @@ JAVA = ["java", "-XX:TieredStopAtLevel=1", "-Xmx128m", "-cp", "target/classes:ta
 
 @dataclass
 class Library:
-    """name is the folder's; tools are the commands that build and run the driver; gives_reason: the library passes the
-    reason code of a DISCONNECT on to its caller."""
+    """name: the driver's folder. tools: the commands that build and run the driver. gives_reason: the library gives its
+    caller the reason code of a DISCONNECT."""
     name: str
     title: str
     tools: tuple

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What each library goes through, and what must come of it.
+"""The scenarios that each library runs, with their expected results.
 
 A scenario gets a Stage, gives the text of the table's cell, and raises Difference when the broker or the library does
 something else than expected. The library's own reconnect is never switched off: where a session ends, the library
@@ -27,7 +27,7 @@ OWN, FOREIGN = "org/acme/invoices/#", "org/globex/invoices/#"
 # Libraries wait up to 16 s between tries by default, and a key set is fetched at most once in 10 s.
 RECONNECT_S, ROTATION_S = 25, 45
 
-# How long a client with an expired token is watched, and what it may cost in that time.
+# How long a scenario watches a client with an expired token, and what the client may cost in that time.
 WATCHED_S = 10
 MAX_LOG_BYTES_PER_S = 20_000
 MAX_ANSWER_S = 1.0
@@ -186,7 +186,7 @@ def log_bytes(stage, broker):
 
 
 def expiry(stage):
-    """The library is told why the connection ends, and the broker bears whatever the library does then."""
+    """The library learns why the connection ends, and the broker copes with its reconnects."""
     broker = stage.broker()
     driver = stage.connected(broker, stage.token(exp=int(time.time()) + 4))
     follow_own(driver)
@@ -238,7 +238,7 @@ def refresh(stage):
 
 
 def reconnect(stage):
-    """After a kick the library comes back by itself with the token that it has, which is still good."""
+    """After a kick the library reconnects by itself with its token, which is still valid."""
     broker = stage.broker()
     driver = stage.connected(broker, stage.token())
     mark = broker.mark()
@@ -253,7 +253,7 @@ def reconnect(stage):
 
 
 def rotation(stage):
-    """The provider signs with a key that it published only now, right after the broker fetched the set."""
+    """The provider publishes a new key right after the broker fetched the set, and signs with that key."""
     names = ("p256:old", "p256:new")
     old, new = (jwk(stage.keys.get(name), name[-3:]) for name in names)
     provider = stage.provider(key_set(old))

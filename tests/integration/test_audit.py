@@ -188,7 +188,7 @@ def test_one_file_for_all_listeners(make_broker, secret_file, file, tokens, join
 
 
 def test_a_client_that_hammers_is_counted(broker, file, tokens, join):
-    """It connects again and again with an expired token, as some clients do, and adds little to the file."""
+    """A client that connects again and again with an expired token, as some do, adds little to the file."""
     token = tokens.member(sub="ann", exp=1)
     for _ in range(2000):
         with Client(broker, V5) as client:

@@ -447,7 +447,7 @@ def test_nobody_takes_the_id_of_a_bridge(mode, make_broker, secret_file, tokens,
         for version in VERSIONS:
             with Client(near, version) as thief:
                 assert thief.connect(name, password, username="root").code == refused(version)
-            assert near.refusal(name, mark) == ("client_id_in_use", " (it is a bridge's)")
+            assert near.refusal(name, mark) == ("client_id_in_use", " (ids that begin with 'local.' are for bridges)")
             mark = near.mark()
     sender = join(far, "sender", None, V5, username=None)
     last = event("acme", entity="last")

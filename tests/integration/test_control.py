@@ -462,7 +462,7 @@ def test_a_late_answer_is_for_its_connection_alone(thief, make_broker, secret_fi
         {"command": "revoke", "subject": "eve", "issuedBefore": 1000}]}).encode())
     admin.disconnect()
     broker.wait_gone("desk", mark)
-    # What is sent at once keeps the id until the next tick.
+    # An answer sent at once keeps the id taken until the next tick.
     second = join(broker, "desk-2", tokens.member(sub="ops", scope=ADMIN), V5)
     second.ping()
     second.ping()

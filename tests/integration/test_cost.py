@@ -77,7 +77,7 @@ def test_a_client_that_asks_too_much_is_told_and_costs_little(make_broker, keys,
     assert codes == ["limit_rate"]
     of_refused = cost(broker, 20, lambda: me.publish(TOPIC, request))
     assert of_refused < of_one / 4, f"{of_refused * 1e6:.0f} us, {of_one * 1e6:.0f} us"
-    # It is told so, in the end it gets no answers, and others are not held up.
+    # The client first gets an error, then no answers. Others do not wait.
     me.inbox.clear()
     for _ in range(3000):
         me.send_publish(TOPIC, request)

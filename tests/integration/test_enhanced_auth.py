@@ -162,7 +162,8 @@ def test_bad_refresh_ends_the_connection(case, transport, broker, tokens, enter)
 
 
 def test_bad_refresh_without_ticks(make_broker, secret_file, tokens, enter):
-    """Mosquitto 2.0.11 with per_listener_settings has no tick that could end it with a DISCONNECT. 2.0.21 has."""
+    """Mosquitto 2.0.11 with per_listener_settings has no tick that could end the connection with a DISCONNECT;
+    2.0.21 has."""
     broker = make_broker({"jwt_secret_file": secret_file}, per_listener=True)
     client = enter(broker, tokens.member())
     send_auth(client, "x.y.z")

@@ -123,7 +123,7 @@ def test_a_flood_does_not_fill_the_log(make_broker, secret_file, tokens, join):
     assert len(lines()) <= 100 + 20 * (took + 2) + took + 2
     assert sum(map(len, lines())) < 500 * len(lines())
 
-    # At intervals it says how many were left out: nothing is lost silently.
+    # At intervals the log says how many lines were left out, so no line is lost silently.
     def accounted():
         logged = sum("refused client" in line for line in lines())
         left_out = sum(int(found) for line in lines()

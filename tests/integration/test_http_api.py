@@ -51,7 +51,7 @@ def test_nobody_gets_in_without_the_password(mode, path, api, tokens):
 
 
 def test_other_authenticators_decide(api):
-    """With defer: as if the plugin were not there."""
+    """With defer, the broker answers as without the plugin."""
     _, request = api("defer", foreign={"ops": ["topic read #"], "nobody": ["topic read other"]})
     assert request("ops", FOREIGN_PASSWORD + "ops") == 200
     assert request("nobody", FOREIGN_PASSWORD + "nobody") == 401

@@ -221,7 +221,7 @@ def test_the_first_token_of_a_new_key_may_come_back(make_broker, provide, keys, 
 
 @pytest.mark.parametrize("way", WAYS_IN)
 def test_a_key_that_the_new_set_does_not_have(make_broker, provide, keys, token, tmp_path, way):
-    """The set was fetched for this key and does not have it: now the refusal is final."""
+    """The fetched set lacks the key, so the refusal is final."""
     cache = tmp_path / "cache.json"
     provider = provide(key_set(jwk(keys.get("p256"), "k1")))
     broker = make_broker(options(provider, jwks_refresh_interval=3600, jwks_cache_file=cache),
@@ -351,7 +351,7 @@ FAILURES = {
     "status-500": "status 500", "status-404": "status 404",
     "redirect-elsewhere": "redirected to another host, which is not followed",
     "redirect-loop": "more than 3 redirects",
-    "garbage": "is no JWK set", "empty": "is no JWK set", "other-json": "is no JWK set",
+    "garbage": "is not a JWK set", "empty": "is not a JWK set", "other-json": "is not a JWK set",
     "no-keys": "holds no usable key",
 }
 
@@ -471,7 +471,7 @@ def short_x(key):
 ODD_KEYS = {
     "private key": ("p256:2", private, "is a private key"),
     "secret": ("hs", jwk, "is a secret, which is not taken from a URL"),
-    "unknown kty": ("p256:2", lambda key: jwk(key, kty="PQ"), "'kty' that is none of"),
+    "unknown kty": ("p256:2", lambda key: jwk(key, kty="PQ"), "'kty' that is not one of"),
     "no kty": ("p256:2", lambda key: jwk(key, kty=None), "has no 'kty'"),
     "use enc": ("p256:2", lambda key: jwk(key, use="enc"), "its 'use' is not 'sig'"),
     "key_ops without verify": ("p256:2", lambda key: jwk(key, key_ops=["sign"]), "'key_ops' lacks 'verify'"),
@@ -481,18 +481,18 @@ ODD_KEYS = {
     "exponent 1": ("rsa", lambda key: jwk(key, e="AQ"), "RSA with an even modulus, or an exponent that is even, 1"),
     "even exponent": ("rsa", lambda key: jwk(key, e="AQAA"), "RSA with an even modulus, or an exponent that is even, 1"),
     "no modulus": ("rsa", lambda key: jwk(key, n=None), "has no 'n'"),
-    "point off the curve": ("p256:2", off_curve, "is no valid EC key"),
+    "point off the curve": ("p256:2", off_curve, "is not a valid EC key"),
     "x of 31 bytes": ("p256:2", short_x, "coordinates of the wrong length"),
     "x of 33 bytes": ("p256:2", lambda key: jwk(key, x=b64url(b"\0" + b"\1" * 32)),
                       "coordinates of the wrong length"),
-    "x in base64": ("p256:2", lambda key: jwk(key, x="+" * 43), "no base64url"),
+    "x in base64": ("p256:2", lambda key: jwk(key, x="+" * 43), "not base64url"),
     "another curve": ("p256:2", lambda key: jwk(key, crv="P-384"), "wrong length for P-384"),
     "unknown curve": ("p256:2", lambda key: jwk(key, crv="secp256k1"), "is on none of the curves"),
     "X25519": ("ed25519", lambda key: jwk(key, crv="X25519"), "is not on the curve Ed25519"),
     "short Ed25519": ("ed25519", lambda key: jwk(key, x=b64url(b"\1" * 31)),
-                      "is no valid OKP key"),
-    "kid a number": ("p256:2", lambda key: jwk(key, kid=7), "'kid' that is no string"),
-    "no object": ("p256:2", lambda _: "key", "is no JSON object"),
+                      "is not a valid OKP key"),
+    "kid a number": ("p256:2", lambda key: jwk(key, kid=7), "'kid' that is not a string"),
+    "no object": ("p256:2", lambda _: "key", "is not a JSON object"),
 }
 ODD_ALGORITHMS = {"hs": "HS256", "rsa": "RS256", "rsa1024": "RS256", "ed25519": "EdDSA"}
 

@@ -194,7 +194,7 @@ def test_age_of_the_key_set(make_broker, secret_file, tokens, join, tmp_path):
 
 
 def test_age_of_a_key_set_that_does_not_change(make_broker, keys):
-    """It counts since the last successful fetch, whatever that brought."""
+    """The age counts from the last successful fetch, even if the set did not change."""
     port = free_ports(1)[0]
     with Provider(key_set(jwk(keys.get("p256"), "k1"))) as provider:
         make_broker({"jwks_url": provider.url, "jwks_refresh_interval": 1, "metrics_listen": str(port)})

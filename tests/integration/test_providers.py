@@ -104,7 +104,7 @@ def test_token(brokers, keys, name, token):
     text = make_token(VECTORS[name], token, keys)
     client_id, mark = f"{name}-{VECTORS[name]['tokens'].index(token)}", broker.mark()
     if "refused" in token:
-        # A key that a URL may still bring is no reason to stop for good.
+        # The next key set may have the key, so the client must not be told to stop for good.
         passing = token["refused"] == "key_unknown" and name != "own-signer"
         assert answer(broker, text, client_id) == (None if passing else NOT_AUTHORIZED)
         assert broker.refusal(client_id, mark)[0] == token["refused"]

@@ -355,8 +355,8 @@ def test_nothing_is_queued_for_an_unbound_id(broker, backend, tokens, join):
 @by_version
 @pytest.mark.parametrize("left", ["kept", "kicked", "expired"])
 def test_clean_start_off_with_an_id_of_free_form(left, version, make_broker, tokens, join, secret_file):
-    """Paho for Python, autopaho and gmqtt reconnect so, without a session expiry. The same subject comes back for
-    ever; another one is refused where the broker keeps a session, as it would get its subscriptions."""
+    """Paho for Python, autopaho and gmqtt reconnect so, without a session expiry. The same subject may always come
+    back. Another subject is refused while the broker keeps the session, because it would get the subscriptions."""
     broker = make_broker({"jwt_secret_file": secret_file}, clock=True)
     far = int(time.time()) + 100_000
     admin = join(broker, "admin", tokens.member(sub="root", scope="orgcast:admin", exp=far))
@@ -384,7 +384,7 @@ def test_clean_start_off_with_an_id_of_free_form(left, version, make_broker, tok
 
 @by_version
 def test_clean_start_off_after_a_restart(version, make_broker, tokens, join, secret_file):
-    """Mosquitto restores what it kept: the same subject may go on with it."""
+    """Mosquitto restores the session, and the same subject may continue it."""
     broker = make_broker({"jwt_secret_file": secret_file}, persistence=True)
     join(broker, "free", tokens.member(), version, clean=False, props=KEEP).subscribe(ALL, qos=1)
     broker.stop()
@@ -560,8 +560,8 @@ ENDS = {
 @pytest.mark.parametrize("expiry", [0, 5000], ids=["no session", "session"])
 @pytest.mark.parametrize("end", ENDS)
 def test_sighup_while_a_will_is_delayed(end, expiry, way, make_broker, tokens, join, keys, tmp_path):
-    """The broker keeps the client for its Will, and asks for it on SIGHUP. It would free it when it is refused, or
-    when the plugin ends it as if it were connected, and then use it again."""
+    """The broker keeps the client for its Will, and authenticates the client on SIGHUP. If the plugin refused the
+    client, or ended it as if it were connected, the broker would free the client and then use it again."""
     path = tmp_path / "secret"
     path.write_bytes(keys.get("hs"))
     broker = make_broker({"jwt_secret_file": path, "jwt_leeway": 0}, clock=True)
@@ -584,7 +584,7 @@ def test_sighup_while_a_will_is_delayed(end, expiry, way, make_broker, tokens, j
     mark = broker.mark()
     for _ in range(2):
         broker.reload()
-    # A session that passes for a connected one is ended now.
+    # If the plugin took the session for a connected one, it would end it now.
     broker.advance(3000)
     let_ticks_pass(admin)
     assert "orgcast: refused" not in broker.log(mark)
@@ -596,7 +596,7 @@ def test_sighup_while_a_will_is_delayed(end, expiry, way, make_broker, tokens, j
 @pytest.mark.parametrize("end", ENDS)
 @by_version
 def test_sighup_binds_no_offline_session(version, end, make_broker, tokens, join, keys, tmp_path):
-    """An offline session stays offline, whatever became of its token; it is neither refused nor ended."""
+    """An offline session stays offline, even when its token is no longer valid. It is neither refused nor ended."""
     path = tmp_path / "secret"
     path.write_bytes(keys.get("hs"))
     broker = make_broker({"jwt_secret_file": path, "jwt_leeway": 0}, clock=True)

@@ -139,7 +139,7 @@ CONTENT_TYPE = {"content_type": "application/cloudevents+json; charset=utf-8"}
 @pytest.mark.parametrize("props", [None, {}, {"message_expiry": 60}, FOREIGN_PROPERTIES], ids=["none", "empty", "one", "all"])
 @pytest.mark.parametrize("qos", [0, 1, 2])
 def test_events_have_their_own_properties(props, qos, numbered, reader, tokens, join):
-    """Of a publisher's properties only the expiry, which the broker itself acts on, reaches anybody."""
+    """Of a publisher's properties, only the message expiry reaches subscribers: the broker itself acts on it."""
     expected = dict(CONTENT_TYPE, message_expiry=60) if (props or {}).get("message_expiry") else CONTENT_TYPE
     broker = numbered()
     ear = reader(broker)

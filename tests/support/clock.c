@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
 /* A clock that a test sets forward: preloaded into the broker, it adds the seconds that stand as
- * decimal digits in the file $TEST_CLOCK to what clock_gettime() says of the time of day. And a disk that a test
- * stops: fsync() and fdatasync() wait while the file $TEST_CLOCK.hold exists. */
+ * decimal digits in the file $TEST_CLOCK to what clock_gettime() says of the time of day. Also a
+ * disk that a test can
+ * stop: fsync() and fdatasync() wait while the file $TEST_CLOCK.hold exists. */
 
 #define _GNU_SOURCE
 #include <fcntl.h>

@@ -15,8 +15,8 @@ PASSWORD = "dynamic "
 
 
 def own_plugin(name):
-    """One of Mosquitto's own plugins, of the broker under test: which is built, installed, or the distribution's. None: it
-    is not there."""
+    """Path of one of Mosquitto's own plugins that fits the broker under test: from its build, its installation, or the
+    distribution. None: the plugin is missing."""
     file, prefix = f"mosquitto_{name.replace('-', '_')}.so", Path(MOSQUITTO).resolve().parents[1]
     patterns = (f"plugins/{name}/{file}", f"lib/{file}", f"lib/*/{file}")
     return next((path for pattern in patterns for path in sorted(prefix.glob(pattern))), None)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Which tokens count as bad ones of the address that they come from. How the count works is in test_penalty.c. */
+/* Which tokens count as bad tokens of their address. test_penalty.c tests the counting itself. */
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -54,7 +54,7 @@ static void unmake(void)
     scratch_close();
 }
 
-/* What becomes of a token of this key, named so. */
+/* The result of a token with this key and this key id. */
 static oc_err_t come(const char *address, enum test_key key, const char *kid, oc_diag_t *ret_diag)
 {
     static char client;
@@ -140,8 +140,8 @@ START_TEST(made_up_key_ids_of_a_file)
 }
 END_TEST
 
-/* A thousand clients behind one address come with a key that the provider has not published yet: they are not
- * bad. When it has, they get in at once. */
+/* A thousand clients at one address have tokens with a key that the provider has not yet published.
+ * These tokens are not bad. When the provider publishes the key, the clients get in at once. */
 START_TEST(a_rotation_behind_one_address)
 {
     oc_diag_t diag;
@@ -158,7 +158,7 @@ START_TEST(a_rotation_behind_one_address)
 }
 END_TEST
 
-/* Once the new set is there and does not have the key, each token with it is a bad one. */
+/* When the new set lacks the key, each token with that key is bad. */
 START_TEST(an_absent_key)
 {
     oc_diag_t diag;

@@ -395,7 +395,7 @@ START_TEST(answers_are_bounded)
     ck_assert_int_eq(handle(0, "ann", whoami, &answer), OC_OK);
     ck_assert_ptr_nonnull(strstr(answer.text, "\"subject\""));
     free(answer.text);
-    /* Then it is told to wait, and in the end it is told nothing. */
+    /* Then the client is asked to wait, and in the end it gets no answer. */
     oc_gate_note_answer(&gate, ann, NOW_S, 1048576);
     ck_assert_int_eq(handle(0, "ann", whoami, &answer), OC_OK);
     ck_assert_ptr_nonnull(strstr(answer.text, "\"code\":\"limit_rate\""));
@@ -535,7 +535,8 @@ START_TEST(others_do_not_hold_up_a_live_session)
 }
 END_TEST
 
-/* Behind one address one client tries an expired token without end, and another comes with a good one. */
+/* At one address, one client tries an expired token again and again, and another has a valid
+ * token. */
 START_TEST(an_expired_token_does_not_hold_up_others)
 {
     const token_key_t key = {NULL, test_secret, 64};

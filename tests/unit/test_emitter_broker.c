@@ -1092,7 +1092,8 @@ START_TEST(tls_that_is_reset)
     (void)snprintf(ca_file, sizeof ca_file, "%s/cert.pem", broker.dir);
     options.tls_ca_file = ca_file;
     emitter = open_emitter(&options);
-    /* The words depend on what is noticed first, the reset or its effect on TLS, and on libmosquitto's version. */
+    /* The message depends on libmosquitto's version, and on whether the reset or its effect on
+         * TLS comes first. */
     wait_failure("");
     (void)pthread_mutex_lock(&test_log.lock);
     ck_assert_ptr_null(strstr(test_log.failures_seen, "no answer in time"));

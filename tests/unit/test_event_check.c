@@ -121,7 +121,7 @@ START_TEST(length_counts)
 }
 END_TEST
 
-/* Data that nobody here looks at may hold any number of JSON. */
+/* Data that the plugin does not check may hold any JSON number. */
 START_TEST(numbers_of_any_size)
 {
     static const char payload[] =

@@ -172,7 +172,7 @@ static const struct {
     {"P-521", TEST_P521, NULL, NULL, AS_IS, FROM_URL, BIT(ES512), NULL},
     {"secp256k1", TEST_SECP256K1, NULL, NULL, AS_IS, FROM_FILE, 0, "P-256, P-384, P-521"},
     {"secp256k1 as P-256", TEST_SECP256K1, "{\"crv\":\"P-256\"}", NULL, AS_IS, FROM_FILE, 0,
-     "no valid EC"},
+     "not a valid EC"},
     {"no crv", TEST_P256, "{\"crv\":null}", NULL, AS_IS, FROM_FILE, 0, "P-256, P-384, P-521"},
     {"crv is a number", TEST_P256, "{\"crv\":256}", NULL, AS_IS, FROM_FILE, 0, "P-256, P-384"},
     {"crv in small letters", TEST_P256, "{\"crv\":\"p-256\"}", NULL, AS_IS, FROM_FILE, 0, "P-256"},
@@ -186,9 +186,9 @@ static const struct {
     {"x with a zero in front", TEST_P256, NULL, "x", ZERO_BEFORE, FROM_FILE, 0, "wrong length"},
     {"y a byte short", TEST_P521, NULL, "y", CUT, FROM_FILE, 0, "wrong length for P-521"},
     {"y a byte long", TEST_P384, NULL, "y", BYTE_BEHIND, FROM_FILE, 0, "wrong length for P-384"},
-    {"off the curve by x", TEST_P256, NULL, "x", FLIP, FROM_FILE, 0, "no valid EC"},
-    {"off the curve by y", TEST_P384, NULL, "y", FLIP, FROM_FILE, 0, "no valid EC"},
-    {"y is zero", TEST_P521, NULL, "y", ZEROS, FROM_FILE, 0, "no valid EC"},
+    {"off the curve by x", TEST_P256, NULL, "x", FLIP, FROM_FILE, 0, "not a valid EC"},
+    {"off the curve by y", TEST_P384, NULL, "y", FLIP, FROM_FILE, 0, "not a valid EC"},
+    {"y is zero", TEST_P521, NULL, "y", ZEROS, FROM_FILE, 0, "not a valid EC"},
     {"no x", TEST_P256, "{\"x\":null}", NULL, AS_IS, FROM_FILE, 0, "'x'"},
     {"no y", TEST_P256, "{\"y\":null}", NULL, AS_IS, FROM_FILE, 0, "'y'"},
     {"y is a flag", TEST_P256, "{\"y\":true}", NULL, AS_IS, FROM_FILE, 0, "'y'"},
@@ -203,8 +203,8 @@ static const struct {
     {"Ed448", TEST_ED25519, "{\"crv\":\"Ed448\"}", NULL, AS_IS, FROM_FILE, 0, "Ed25519"},
     {"OKP without crv", TEST_ED25519, "{\"crv\":null}", NULL, AS_IS, FROM_FILE, 0, "Ed25519"},
     {"OKP without x", TEST_ED25519, "{\"x\":null}", NULL, AS_IS, FROM_FILE, 0, "'x'"},
-    {"Ed25519 a byte short", TEST_ED25519, NULL, "x", CUT, FROM_FILE, 0, "no valid OKP"},
-    {"Ed25519 a byte long", TEST_ED25519, NULL, "x", BYTE_BEHIND, FROM_FILE, 0, "no valid OKP"},
+    {"Ed25519 a byte short", TEST_ED25519, NULL, "x", CUT, FROM_FILE, 0, "not a valid OKP"},
+    {"Ed25519 a byte long", TEST_ED25519, NULL, "x", BYTE_BEHIND, FROM_FILE, 0, "not a valid OKP"},
     {"Ed25519 of small order", TEST_ED25519, NULL, "x", ZEROS, FROM_FILE, 0, "small order"},
     {"Ed25519 with d", TEST_ED25519, "{\"d\":\"AQ\"}", NULL, AS_IS, FROM_FILE, 0, "private"},
 
@@ -447,18 +447,18 @@ static const struct {
     {"a set", "{\"keys\":[" GOOD "]}", NULL},
     {"white space around", " \r\n{\"keys\": [" GOOD "] }\n", NULL},
     {"more members", "{\"expires\":1,\"keys\":[" GOOD "],\"acme\":[]}", NULL},
-    {"nothing", "", "no JWK set"},
-    {"no JSON", "<html>Not found</html>", "no JWK set"},
-    {"an array", "[" GOOD "]", "no JWK set"},
-    {"null", "null", "no JWK set"},
-    {"half of one", "{\"keys\":[" GOOD "]", "no JWK set"},
-    {"something behind", "{\"keys\":[" GOOD "]}}", "no JWK set"},
-    {"two sets", "{\"keys\":[" GOOD "]}{\"keys\":[]}", "no JWK set"},
-    {"a byte order mark", "\xef\xbb\xbf{\"keys\":[" GOOD "]}", "no JWK set"},
-    {"keys twice", "{\"keys\":[" GOOD "],\"keys\":[" GOOD "]}", "no JWK set"},
-    {"a member of a key twice", "{\"keys\":[{\"kty\":\"oct\",\"kty\":\"oct\"}]}", "no JWK set"},
-    {"no UTF-8", "{\"keys\":[" GOOD "],\"a\":\"\xff\"}", "no JWK set"},
-    {"NUL in a text", "{\"keys\":[" GOOD "],\"a\":\"\\u0000\"}", "no JWK set"},
+    {"nothing", "", "not a JWK set"},
+    {"no JSON", "<html>Not found</html>", "not a JWK set"},
+    {"an array", "[" GOOD "]", "not a JWK set"},
+    {"null", "null", "not a JWK set"},
+    {"half of one", "{\"keys\":[" GOOD "]", "not a JWK set"},
+    {"something behind", "{\"keys\":[" GOOD "]}}", "not a JWK set"},
+    {"two sets", "{\"keys\":[" GOOD "]}{\"keys\":[]}", "not a JWK set"},
+    {"a byte order mark", "\xef\xbb\xbf{\"keys\":[" GOOD "]}", "not a JWK set"},
+    {"keys twice", "{\"keys\":[" GOOD "],\"keys\":[" GOOD "]}", "not a JWK set"},
+    {"a member of a key twice", "{\"keys\":[{\"kty\":\"oct\",\"kty\":\"oct\"}]}", "not a JWK set"},
+    {"no UTF-8", "{\"keys\":[" GOOD "],\"a\":\"\xff\"}", "not a JWK set"},
+    {"NUL in a text", "{\"keys\":[" GOOD "],\"a\":\"\\u0000\"}", "not a JWK set"},
     {"a huge number", "{\"keys\":[" GOOD "],\"a\":1e999}", "number that is too large"},
     {"too deep",
      "{\"keys\":[" GOOD
@@ -515,7 +515,7 @@ START_TEST(things_that_are_no_keys)
     ck_assert_int_eq(add(&set, json, FROM_FILE, &warnings, NULL), OC_OK);
     ck_assert_uint_eq(set.count, 1);
     ck_assert_uint_eq(warnings.count, 5);
-    ck_assert_str_eq(warnings.last, "the set: key 5 is skipped: is no JSON object");
+    ck_assert_str_eq(warnings.last, "the set: key 5 is skipped: is not a JSON object");
     oc_keyset_done(&set);
 }
 END_TEST

@@ -198,10 +198,10 @@ static const struct {
     {"created with a set", HTTP_ANSWER, 201, "", NULL, "status 201"},
     {"partial content", HTTP_ANSWER, 206, "", NULL, "status 206"},
     {"not modified, unasked", HTTP_ANSWER, 304, "", "", "status 304"},
-    {"no body", HTTP_ANSWER, 200, "", "", "no JWK set"},
-    {"a page", HTTP_ANSWER, 200, "", HTML, "no JWK set"},
+    {"no body", HTTP_ANSWER, 200, "", "", "not a JWK set"},
+    {"a page", HTTP_ANSWER, 200, "", HTML, "not a JWK set"},
     {"a set without keys", HTTP_ANSWER, 200, "", "{\"keys\":[]}", "no usable key"},
-    {"half a set", HTTP_ANSWER, 200, "", "{\"keys\":[", "no JWK set"},
+    {"half a set", HTTP_ANSWER, 200, "", "{\"keys\":[", "not a JWK set"},
     {"cut off", HTTP_CUT, 200, "", NULL, " bytes "},
     {"reset", HTTP_RESET, 0, "", "", "reset"},
     {"no answer but the end", HTTP_RAW, 0, "", "", "Empty reply"},
@@ -457,7 +457,7 @@ START_TEST(a_failure_does_not_count_as_fetched)
 {
     http_set(http, "/keys", HTTP_ANSWER, 200, "", HTML, strlen(HTML));
     start(NULL);
-    read_line(true, "no JWK set");
+    read_line(true, "not a JWK set");
     ck_assert_int_eq(oc_fetch_fetched_s(fetch), 0);
 }
 END_TEST

@@ -190,7 +190,7 @@ static const struct {
 } broken[] = {
     {"missing", NULL, "No such file"},
     {"empty", "", "is empty"},
-    {"no JSON", "{\"keys\":", "no JWK set"},
+    {"no JSON", "{\"keys\":", "not a JWK set"},
     {"without a usable key", "{\"keys\":[{\"kty\":\"EC\"}]}", "no usable key"},
     {"a folder", "/", "directory"},
 };

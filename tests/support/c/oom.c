@@ -109,8 +109,9 @@ void oom_install(void)
     oc_json_guard_install();
 }
 
-/* How many allocations OpenSSL makes depends on random numbers and on its caches, so the last few may not come:
- * at most a tenth, and at most 16. */
+/* How many allocations OpenSSL makes depends on random numbers and on its caches. So the last few
+ * may be
+ * missing: at most a tenth, and at most 16. */
 static bool may_be_absent(long at, long needed)
 {
     return needed - at <= needed / 10 && needed - at <= 16;
