@@ -42,8 +42,12 @@ def objections(world, client_id, credential, clean, sent, answered):
         may.add("token_not_yet_valid")
     if world.revocations.names(identity):
         must.add("token_revoked")
-    if (not clean or "/" in client_id) and not identity.binds(client_id):
-        must.add("client_id_not_bound")
+    if not identity.binds(client_id):
+        if "/" in client_id:
+            must.add("client_id_not_bound")
+        elif not clean:
+            # Only where the broker keeps another subject's session under the id.
+            may.add("client_id_not_bound")
     holder = world.sessions.get(client_id)
     if holder and holder.state != OFF and holder.rights and holder.identity.subject != identity.subject:
         sure = holder.state == ON and holder.ending() is None and all(
