@@ -141,8 +141,9 @@ static size_t number_len(const char *text)
     const char *end = text + (*text == '-');
     size_t exponent;
 
-    if (strspn(end, DIGITS) == 0)
+    if (*end < '0' || *end > '9')
         return 0;
+    /* A zero ends here, whatever follows. Each zero of a run of zeros is looked at alone. */
     end += *end == '0' ? 1 : strspn(end, DIGITS);
     if (*end == '.' && strspn(end + 1, DIGITS) > 0)
         end += 1 + strspn(end + 1, DIGITS);
@@ -169,7 +170,8 @@ static bool number_fits(const char *number, size_t len)
     return errno != ERANGE || (!integer && fabs(value) != HUGE_VAL);
 }
 
-/* Overwrite each number that jansson cannot hold by 1e99, which is shorter than any of them. */
+/* Overwrites each number that jansson cannot hold by 1e99, which is shorter than any of them. A shorter number is not
+ * read: strtod() would read all the digits that follow a zero, again for each zero. */
 static void fit_numbers(char *text)
 {
     bool in_string = false;
@@ -177,7 +179,7 @@ static void fit_numbers(char *text)
     while (*text) {
         size_t len = in_string ? 0 : number_len(text);
 
-        if (len > 0 && !number_fits(text, len)) {
+        if (len > sizeof "1e99" - 1 && !number_fits(text, len)) {
             memset(text, ' ', len);
             memcpy(text + len - 4, "1e99", 4);
         } else if (in_string && *text == '\\' && text[1]) {

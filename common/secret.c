@@ -90,18 +90,26 @@ static size_t to_b64url(const unsigned char *text, size_t text_len, char *out)
     return len;
 }
 
-/* The body of a PEM file without its frame, as Keycloak shows the public key of a realm. */
-static oc_err_t check_base64(const unsigned char *secret, size_t secret_len, bool *ret_der)
+/* The form of a key. NULL: it is none. */
+static const char *form_of(const unsigned char *bytes, size_t len)
+{
+    const char *form = marked_form(bytes, len);
+
+    return form || !may_be_der(bytes, len) || !is_der(bytes, len) ? form : "DER";
+}
+
+/* The body of a PEM file without its frame, as Keycloak shows the public key of a realm, or a whole file, as
+ * environment variables hold it. */
+static oc_err_t check_base64(const unsigned char *secret, size_t secret_len, const char **ret_form)
 {
     char *text = malloc(secret_len);
     unsigned char *bytes = malloc(secret_len);
     size_t len = 0;
     oc_err_t err = text && bytes ? OC_OK : OC_E_NOMEM;
 
-    if (!err)
-        *ret_der =
-            oc_b64url_decode(text, to_b64url(secret, secret_len, text), bytes, secret_len, &len) &&
-            may_be_der(bytes, len) && is_der(bytes, len);
+    if (!err &&
+        oc_b64url_decode(text, to_b64url(secret, secret_len, text), bytes, secret_len, &len))
+        *ret_form = form_of(bytes, len);
     if (text)
         OPENSSL_cleanse(text, secret_len);
     if (bytes)
@@ -126,19 +134,16 @@ static int count_different(const unsigned char *secret, size_t secret_len)
 oc_err_t oc_secret_check(const unsigned char *secret, size_t secret_len, const char *source,
                          oc_diag_t *diag)
 {
-    const char *form = marked_form(secret, secret_len);
+    const char *form = form_of(secret, secret_len);
     int different = count_different(secret, secret_len);
-    bool der = may_be_der(secret, secret_len) && is_der(secret, secret_len);
 
     if (different < OC_SECRET_BYTES_MIN)
         return oc_fail(diag, OC_E_CONFIG,
                        "'%.120s' can be guessed: it has %d different bytes, and needs at least %d; "
                        "make one with: openssl rand -base64 48",
                        source, different, OC_SECRET_BYTES_MIN);
-    if (!form && !der && check_base64(secret, secret_len, &der) != OC_OK)
+    if (!form && check_base64(secret, secret_len, &form) != OC_OK)
         return oc_fail(diag, OC_E_NOMEM, "out of memory while loading the key '%s'", source);
-    if (!form && der)
-        form = "DER";
     if (form)
         return oc_fail(
             diag, OC_E_CONFIG,

@@ -146,6 +146,18 @@ static int defer(plugin_t *plugin, struct mosquitto *client, const oc_gate_clien
     return err ? conclude(plugin, client, err, &diag) : MOSQ_ERR_PLUGIN_DEFER;
 }
 
+/* A client that connects may have been taken for one that SIGHUP authenticates again. Only the latter has the subject as
+ * its username already: see is_earlier_clients(). */
+static void keep_username(const plugin_t *plugin, struct mosquitto *client,
+                          const oc_gate_client_t *described)
+{
+    const oc_session_t *session = session_of(plugin, client);
+
+    /* Without memory it has no rights until it connects again. */
+    if (described->known == OC_GATE_PERHAPS && session && oc_session_identity(session))
+        (void)mosquitto_set_username(client, oc_session_identity(session)->subject);
+}
+
 int on_basic_auth(int event, void *event_data, void *userdata)
 {
     const struct mosquitto_evt_basic_auth *auth = event_data;
@@ -163,6 +175,7 @@ int on_basic_auth(int event, void *event_data, void *userdata)
     described = describe(plugin, auth->client, false);
     switch (oc_gate_recognize(&plugin->gate, &described, &token)) {
     case OC_GATE_OURS:
+        keep_username(plugin, auth->client, &described);
         return MOSQ_ERR_SUCCESS;
     case OC_GATE_THEIRS:
         return MOSQ_ERR_PLUGIN_DEFER;
@@ -504,6 +517,20 @@ static bool is_kept_back(const plugin_t *plugin, const struct mosquitto_evt_acl_
            (check->topic[0] == '$' && strcmp(check->topic, CONTROL_TOPIC) == 0);
 }
 
+/* Whether a session was an earlier client's. Some clients get in without a question to plugins, by certificate or by
+ * another plugin's enhanced authentication. Such a client can be at an earlier client's address in memory, and choose
+ * its client id. It does not have the subject as its username. */
+static bool is_earlier_clients(const oc_session_t *session, const struct mosquitto *client)
+{
+    const oc_identity_t *identity = oc_session_identity(session);
+    const char *username;
+
+    if (oc_session_connected(session) || !identity)
+        return false;
+    username = mosquitto_client_username(client);
+    return !username || strcmp(username, identity->subject) != 0;
+}
+
 int on_acl_check(int event, void *event_data, void *userdata)
 {
     const struct mosquitto_evt_acl_check *check = event_data;
@@ -520,6 +547,10 @@ int on_acl_check(int event, void *event_data, void *userdata)
             return conclude_delivery(plugin, check, NULL, OC_OK);
     }
     session = session_of(plugin, check->client);
+    if (session && is_earlier_clients(session, check->client)) {
+        oc_sessions_drop(plugin->gate.shared->sessions, check->client);
+        session = NULL;
+    }
     if (!session)
         return check_unknown(plugin, check);
     if (oc_session_foreign(session))

@@ -51,6 +51,17 @@ def test_an_event_of_many_values_costs_no_more_than_a_text(broker, tokens, join)
     assert of_values < 2 * of_text, f"{of_values * 1e6:.0f} us, {of_text * 1e6:.0f} us"
 
 
+def test_an_event_of_a_number_that_is_too_large_costs_no_more_than_a_text(broker, tokens, join):
+    """The event is read again with another number, and then turns out to be malformed."""
+    me = join(broker, "me", tokens.publisher(), V5)
+    where, _ = event("acme")
+    plain = text(60000)
+    zeros = b'{"a":1e400,"b":' + b"0" * 60000 + b"}"
+    of_text, of_zeros = (
+        cost(broker, 3, lambda payload=payload: me.publish(where, payload, qos=1)) for payload in (plain, zeros))
+    assert of_zeros < 5 * of_text, f"{of_zeros * 1e6:.0f} us, {of_text * 1e6:.0f} us"
+
+
 def refreshes(keys):
     """As many checks of a signature as a request can ask for."""
     bad = mint(claims(), keys.get("ed25519:2"), "EdDSA")

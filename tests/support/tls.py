@@ -30,7 +30,21 @@ class Authority:
         self.key_path.write_bytes(key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
             serialization.NoEncryption()))
+        self.folder, self.issuer = folder, (ca_name, ca_key)
         self.context = None
+
+    def certify(self, name):
+        """Gives clients a certificate for that name."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        issuer, signer = self.issuer
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        path = self.folder / "client.pem"
+        path.write_bytes(
+            key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
+                              serialization.NoEncryption())
+            + self._certificate(subject, issuer, key.public_key(), signer, authority=False).public_bytes(
+                serialization.Encoding.PEM))
+        self.client_context().load_cert_chain(path)
 
     @staticmethod
     def _certificate(subject, issuer, public_key, signer, authority):

@@ -360,6 +360,32 @@ static char *write_base64_lines(EVP_PKEY *pkey, size_t *ret_len)
     return whole(text, ret_len);
 }
 
+/* A file in base64, as environment variables and Kubernetes secrets hold it. */
+static char *base64_of(char *file, size_t len, size_t *ret_len)
+{
+    char *text = calloc(2, len + 2);
+
+    ck_assert_ptr_nonnull(text);
+    (void)EVP_EncodeBlock((unsigned char *)text, (unsigned char *)file, (int)len);
+    free(file);
+    return whole(text, ret_len);
+}
+
+static char *write_pem_base64(EVP_PKEY *pkey, size_t *ret_len)
+{
+    char *pem = test_pem_public(pkey);
+
+    return base64_of(pem, strlen(pem), ret_len);
+}
+
+static char *write_jwk_base64(EVP_PKEY *pkey, size_t *ret_len)
+{
+    size_t len = 0;
+    char *jwk = write_jwk(pkey, &len);
+
+    return base64_of(jwk, len, ret_len);
+}
+
 static char *write_base64url(EVP_PKEY *pkey, size_t *ret_len)
 {
     size_t len = 0;
@@ -494,6 +520,8 @@ static const struct {
     {"DER in base64", write_base64, TEST_RSA, "DER"},
     {"DER in base64 of several lines", write_base64_lines, TEST_RSA, "DER"},
     {"DER in base64url", write_base64url, TEST_P256, "DER"},
+    {"PEM in base64", write_pem_base64, TEST_RSA, "PEM"},
+    {"JWK in base64", write_jwk_base64, TEST_P256, "JWK"},
     {"OpenSSH public key", write_openssh, TEST_ED25519, "OpenSSH"},
     {"OpenSSH public key without its type", write_openssh_bare, TEST_ED25519, "OpenSSH"},
     {"OpenSSH public key in bytes", write_openssh_bytes, TEST_ED25519, "OpenSSH"},
