@@ -11,6 +11,7 @@
 
 #include "file.h"
 #include "mem.h"
+#include "option_table.h"
 
 #define CONF_MAX_BYTES ((size_t)1024 * 1024)
 #define PLUGIN_FILE "mosquitto_orgcast"
@@ -233,6 +234,21 @@ static const char *option_name(const char *word)
     return NULL;
 }
 
+/* Mosquitto refuses an option of the plugin that stands there by its bare name. */
+static void complain_of_bare_option(const reader_t *reader, const char *word,
+                                    const oc_conf_place_t *place)
+{
+    for (size_t i = 0; i < oc_option_count; i++) {
+        char message[128];
+
+        if (strcmp(word, oc_option_rows[i].name) != 0)
+            continue;
+        (void)snprintf(message, sizeof message,
+                       "Mosquitto has no option '%s'; write 'plugin_opt_%s'", word, word);
+        reader->problem(reader->context, place, message);
+    }
+}
+
 static oc_err_t take_line(reader_t *reader, const char *word, const char *value,
                           const oc_conf_place_t *place, oc_diag_t *diag)
 {
@@ -268,6 +284,7 @@ static oc_err_t take_line(reader_t *reader, const char *word, const char *value,
         if (strcmp(word, tls_words[i]) == 0)
             return take_tls_file(reader, tls_words[i], value, place, diag);
     }
+    complain_of_bare_option(reader, word, place);
     return OC_OK;
 }
 
