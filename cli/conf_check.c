@@ -244,7 +244,7 @@ static void check_plugin(const oc_conf_plugin_t *plugin, report_t *report)
     if (report->problems == 0 && oc_config_load_keys(&config, NULL, NULL, &keys, &diag) != OC_OK)
         print_problem(report, place_of(plugin, diag.message), diag.message);
     else if (report->problems == 0 && !report->json)
-        printf("%s:%u: the plugin, with %zu %s from files\n", plugin->place.file,
+        printf("%s:%u: the plugin's lines are good; %zu %s from files\n", plugin->place.file,
                plugin->place.line, keys.count, keys.count == 1 ? "key" : "keys");
     if (report->persistence && config.defer_non_jwt)
         print_warning(report, OC_PERSISTENCE_WARNING);

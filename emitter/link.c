@@ -62,7 +62,7 @@ static bool go_down_unanswered(oc_link_t *link, int rc, int error)
         return false;
     if (rc == MOSQ_ERR_PROTOCOL || rc == MOSQ_ERR_MALFORMED_PACKET)
         go_down(link, "cannot connect",
-                "the answer is not MQTT 5; is this a broker for MQTT 3 only?");
+                "the answer is not MQTT 5; is this a WebSocket port, or a broker for MQTT 3 only?");
     else if (rc == MOSQ_ERR_CONN_LOST || (rc == MOSQ_ERR_ERRNO && error == 0))
         go_down(link, "cannot connect", "the peer closed the connection without an MQTT 5 answer");
     return link->state == OC_LINK_DOWN;

@@ -11,6 +11,7 @@
 
 #include "file.h"
 #include "mem.h"
+#include "option_table.h"
 
 #define CONF_MAX_BYTES ((size_t)1024 * 1024)
 #define PLUGIN_FILE "mosquitto_orgcast"
@@ -265,6 +266,21 @@ static const char *find_word(const char *word, const char *const *words)
     return NULL;
 }
 
+/* Mosquitto refuses an option of the plugin that stands there by its bare name. */
+static void complain_of_bare_option(const reader_t *reader, const char *word,
+                                    const oc_conf_place_t *place)
+{
+    for (size_t i = 0; i < oc_option_count; i++) {
+        char message[128];
+
+        if (strcmp(word, oc_option_rows[i].name) != 0)
+            continue;
+        (void)snprintf(message, sizeof message,
+                       "Mosquitto has no option '%s'; write 'plugin_opt_%s'", word, word);
+        reader->problem(reader->context, place, message);
+    }
+}
+
 static oc_err_t take_line(reader_t *reader, const char *word, const char *value,
                           const oc_conf_place_t *place, oc_diag_t *diag)
 {
@@ -302,6 +318,8 @@ static oc_err_t take_line(reader_t *reader, const char *word, const char *value,
         reader->conf->persistence = is_true(value);
     else if (strcmp(word, "protocol") == 0)
         count_protocol(reader, value);
+    else
+        complain_of_bare_option(reader, word, place);
     return OC_OK;
 }
 

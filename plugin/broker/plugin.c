@@ -151,13 +151,11 @@ EXPORT int mosquitto_plugin_init(mosquitto_plugin_id_t *identifier, void **userd
         stop(plugin);
         return MOSQ_ERR_INVAL;
     }
-    mosquitto_log_printf(MOSQ_LOG_NOTICE,
-                         "orgcast " ORGCAST_VERSION
-                         ": %zu keys, %zu topic "
-                         "templates, clients without a JWT: %s",
-                         oc_verifier_key_count(plugin->gate.verifier),
-                         plugin->config.template_count,
-                         plugin->config.defer_non_jwt ? "deferred" : "denied");
+    mosquitto_log_printf(
+        MOSQ_LOG_NOTICE,
+        "orgcast " ORGCAST_VERSION ": keys: %zu, topic templates: %zu, clients without a JWT: %s",
+        oc_verifier_key_count(plugin->gate.verifier), plugin->config.template_count,
+        plugin->config.defer_non_jwt ? "deferred" : "denied");
     *userdata = plugin;
     return MOSQ_ERR_SUCCESS;
 }

@@ -523,6 +523,14 @@ def test_a_port_of_another_kind(orgcast, fake_listener, token):
     assert password() == secret
 
 
+def test_a_websocket_port(orgcast, make_broker, secret_file, token):
+    """Mosquitto 2.0 answers in HTTP, 2.1 hangs up."""
+    broker = make_broker({"jwt_secret_file": secret_file}, listeners=("tcp", "ws"))
+    result = orgcast("admin", "whoami", *at(broker, "ws"), token=token())
+    assert result.returncode == 1
+    assert ("is this a WebSocket port" if mosquitto_version() < (2, 1) else "is lost") in result.stderr
+
+
 REFUSING = {
     "subscription": ({"granted": 0x87}, "refused the subscription to $CONTROL/orgcast/v1/response: "
                                         "not authorized (0x87)"),

@@ -141,6 +141,8 @@ CASES = [
          (("main", 4, "plugin '.*/mosquitto_orgcast.so': No such file"),)),
     Case("an option before the plugin", conf(SECRET, "plugin {plugin}", SECRET, plugin=False),
          (("main", 4, "a plugin option before any plugin line"),)),
+    Case("an option without its prefix", conf(SECRET.removeprefix("plugin_opt_")),
+         (("main", 5, "write 'plugin_opt_jwt_secret_file'"), ("main", 4, "no key to check tokens with"))),
     Case("an option without a value", conf(SECRET, "plugin_opt_publish_scope"),
          (("main", 6, "a plugin option without a value"),)),
 
@@ -237,7 +239,7 @@ def test_conf_check(case, orgcast, written, authority, make_broker):
         assert re.search(case.warning, found["message"])
     if case.problems:
         lines = [line for line in lines
-                 if ": the plugin, with " not in line and not line.startswith("warning: ")]
+                 if ": the plugin's lines are good" not in line and not line.startswith("warning: ")]
         assert len(lines) == len(case.problems), result.stdout
         for line, (file, number, pattern) in zip(lines, case.problems):
             where = re.escape(str(path if file == "main" else path.parent / "conf.d" / file))
@@ -252,7 +254,7 @@ def test_conf_check(case, orgcast, written, authority, make_broker):
                 for o in objects] == [(file, number) for file, number, _ in case.problems]
         assert [line.partition(": ")[2] for line in lines] == [o["message"] for o in objects]
     else:
-        assert len(lines) == 1 and re.search(r": the plugin, with \d+ keys? from files$", lines[0])
+        assert len(lines) == 1 and re.search(r": the plugin's lines are good; \d+ keys? from files$", lines[0])
         if not case.warning:
             assert orgcast("conf", "check", path, "--json").stdout == ""
 
@@ -324,7 +326,7 @@ def test_a_skipped_key_is_a_warning(orgcast, tmp_path, keys):
     (tmp_path / "conf").write_text(f"{USER}plugin {PLUGIN}\nplugin_opt_jwks_file {path}\n")
     _, text = warning(orgcast, tmp_path / "conf")
     assert re.search(r"set.json: key 1 is skipped: .*RSA of 1024 bits", text)
-    assert "with 1 key from files" in orgcast("conf", "check", tmp_path / "conf").stdout
+    assert "1 key from files" in orgcast("conf", "check", tmp_path / "conf").stdout
 
 
 def test_a_key_for_encryption_is_a_warning_beside_a_problem(orgcast, tmp_path, keys):
@@ -410,7 +412,7 @@ def test_each_plugin_line_is_looked_at(orgcast, tmp_path, secret_file):
     result = orgcast("conf", "check", tmp_path / "conf")
     assert result.returncode == 1
     assert re.search(r"(?m)^\S+/conf:6: no key to check tokens with", result.stdout)
-    assert re.search(r"(?m)^\S+/conf:3: the plugin, with 1 key from files$", result.stdout)
+    assert re.search(r"(?m)^\S+/conf:3: the plugin's lines are good; 1 key from files$", result.stdout)
 
 
 @pytest.mark.parametrize("arguments, code, says", [

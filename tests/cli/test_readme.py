@@ -21,6 +21,14 @@ def example(language):
     return text
 
 
+def test_packages():
+    """The packages to install are those that the scripts install."""
+    lib = (REPOSITORY / "scripts" / "lib.sh").read_text(encoding="utf-8")
+    [wanted] = re.findall(r"(?s)^BUILD_PACKAGES=\((.*?)\)", lib, re.MULTILINE)
+    [named] = re.findall(r"apt-get install ((?:.*\\\n)*.*)\n", README)
+    assert named.replace("\\", " ").split() == wanted.split()
+
+
 def replaced(text, old, new):
     assert text.count(old) == 1, f"README.md has no {old}"
     return text.replace(old, new)
