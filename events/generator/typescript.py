@@ -4,7 +4,7 @@
 import json
 
 from .catalogue import FORMATS
-from .text import MARK, limits
+from .text import MARK, example_event, limits
 
 
 def pascal(name):
@@ -180,3 +180,16 @@ def write_required(catalogue):
     rows = "".join(f"  {quoted(one.name)}: {one.data.name.upper()},\n" for one in catalogue.types)
     parts.append(f"export const REQUIRED: Readonly<Record<EventType, RequiredMembers>> = {{\n{rows}}};\n")
     return page(parts)
+
+
+def write_examples(catalogue):
+    """For @orgcast/client/testing: data that an event of a test has unless the test says otherwise."""
+    rows = ""
+    for one in catalogue.types:
+        data = example_event(one)["data"]
+        members = {field.name: data[field.name] for field in one.data.body.fields if field.required}
+        text = "".join(f"    {name}: {quoted(value) if isinstance(value, str) else json.dumps(value)},\n"
+                       for name, value in members.items())
+        rows += f"  {quoted(one.name)}: {{\n{text}  }},\n"
+    return page(["import type { EventPayloads } from '../core/catalogue.js';\n",
+                 f"/** Valid data of each type. */\nexport const EXAMPLES: EventPayloads = {{\n{rows}}};\n"])

@@ -5,7 +5,6 @@ import { backoffMs } from './backoff.js';
 import type { EventPayloads, EventType } from './catalogue.js';
 import type { EventEnvelope } from './decode.js';
 import { Link } from './link.js';
-import { mqttTransport } from './mqtt.js';
 import type { Gap, Position } from './order.js';
 import { Stream, type StreamSink } from './stream.js';
 import { failureOf, TransportError, type Transport, type TransportFailure } from './transport.js';
@@ -56,6 +55,8 @@ export type ResyncHandler = (organizationId: string, gap: Gap) => void | Promise
 
 export interface EventsClient {
   readonly status: Status;
+  /** The latest error since the connection was last good; null: none. */
+  readonly error: EventsError | null;
   /** Calls the handler with each event of the type, once and in order. Returns a function that ends this.
    *  `'*'` gets every event, also those whose type this version does not know.
    *  @example const off = client.subscribe(InvoiceEvent.PAID, (invoice) => markPaid(invoice.invoiceId)); */
@@ -84,6 +85,9 @@ const REFUSALS_MAX = 2;
 const STABLE_MS = 10_000;
 
 type AnyHandler = EventHandler<unknown>;
+
+/** A page with another transport loads neither MQTT.js nor the code that drives it. */
+const defaultTransport: Transport = async (...args) => (await import('./mqtt.js')).mqttTransport()(...args);
 
 function listOf(organizationId: string | readonly string[]): readonly string[] {
   return typeof organizationId === 'string' ? [organizationId] : [...new Set(organizationId)];
@@ -130,9 +134,12 @@ class Client implements EventsClient, StreamSink {
   readonly #streams = new Map<string, Stream>();
 
   #status: Status = 'idle';
+  #error: EventsError | null = null;
   /** Aborted by close(). */
   #run: AbortController | null = null;
   #link: Link | null = null;
+  /** Ends what `#live()` waits for. */
+  #endLive: ((failure: TransportFailure) => void) | null = null;
   #token: Promise<string> | null = null;
   /** Ends the present pause. */
   #wake: (() => void) | null = null;
@@ -141,7 +148,7 @@ class Client implements EventsClient, StreamSink {
 
   constructor(options: EventsClientOptions) {
     this.#options = options;
-    this.#transport = options.transport ?? mqttTransport();
+    this.#transport = options.transport ?? defaultTransport;
     for (const id of listOf(options.organizationId)) this.#streams.set(id, this.#newStream(id));
   }
 
@@ -149,11 +156,16 @@ class Client implements EventsClient, StreamSink {
     return this.#status;
   }
 
-  subscribe(type: string, handler: AnyHandler): () => void {
+  get error(): EventsError | null {
+    return this.#error;
+  }
+
+  /** Bound, so that it can be handed on alone. */
+  readonly subscribe = (type: string, handler: AnyHandler): (() => void) => {
     let handlers = this.#handlers.get(type);
     if (!handlers) this.#handlers.set(type, (handlers = new Handlers()));
     return handlers.add(handler);
-  }
+  };
 
   onStatus(handler: (status: Status) => void): () => void {
     return this.#statusHandlers.add(handler);
@@ -276,25 +288,23 @@ class Client implements EventsClient, StreamSink {
     } catch (error) {
       return error instanceof TransportError ? error.failure : failureOf(undefined, messageOf(error));
     }
-    return this.#live(link, early, ended, end, signal);
+    this.#endLive = end;
+    return this.#live(link, early, ended);
   }
 
   async #live(
     link: Link,
     early: readonly (readonly [string, Uint8Array])[],
     ended: Promise<TransportFailure>,
-    end: (failure: TransportFailure) => void,
-    signal: AbortSignal,
   ): Promise<TransportFailure> {
     const openedMs = Date.now();
-    signal.addEventListener('abort', () => end(failureOf(undefined, 'closed')), { once: true });
     this.#link = link;
     for (const [topic, payload] of early) link.onMessage(topic, payload);
     void Promise.all([...this.#streams.values()].map((stream) => this.#add(link, stream))).then((granted) => {
       if (this.#link !== link) return;
       // Without streams there is nothing to deny.
       if (granted.length > 0 && !granted.includes(true))
-        end({ kind: 'refused', message: 'the token does not cover the organization' });
+        this.#endLive?.({ kind: 'refused', message: 'the token does not cover the organization' });
       else {
         this.#refusals = 0;
         this.#setStatus('connected');
@@ -361,6 +371,7 @@ class Client implements EventsClient, StreamSink {
   #stop(status: 'closed' | 'unauthorized'): void {
     this.#run?.abort();
     this.#run = null;
+    this.#endLive?.(failureOf(undefined, status));
     this.#link?.close();
     this.#link = null;
     this.#setStatus(status);
@@ -375,10 +386,12 @@ class Client implements EventsClient, StreamSink {
   #setStatus(status: Status): void {
     if (this.#status === status) return;
     this.#status = status;
+    if (status === 'connected') this.#error = null;
     this.#statusHandlers.call((cause) => this.#report({ code: 'handler', message: messageOf(cause), cause }), status);
   }
 
   #report(error: EventsError): void {
+    this.#error = error;
     this.#errorHandlers.call(() => undefined, error);
   }
 }
