@@ -13,7 +13,7 @@ export {
 } from './core/client.js';
 export type { EventEnvelope, StreamEvent } from './core/decode.js';
 export type { Gap, Position } from './core/order.js';
-export { mqttTransport } from './core/mqtt.js';
+export { mqttTransport } from './core/mqtt_transport.js';
 export { sessionStoragePositions } from './core/positions.js';
 export {
   TransportError,

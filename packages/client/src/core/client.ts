@@ -5,6 +5,7 @@ import { backoffMs } from './backoff.js';
 import type { EventPayloads, EventType } from './catalogue.js';
 import type { EventEnvelope } from './decode.js';
 import { Link } from './link.js';
+import { mqttTransport } from './mqtt_transport.js';
 import type { Gap, Position } from './order.js';
 import { Stream, type StreamSink } from './stream.js';
 import { failureOf, TransportError, type Transport, type TransportFailure } from './transport.js';
@@ -86,9 +87,6 @@ const STABLE_MS = 10_000;
 
 type AnyHandler = EventHandler<unknown>;
 
-/** A page with another transport loads neither MQTT.js nor the code that drives it. */
-const defaultTransport: Transport = async (...args) => (await import('./mqtt.js')).mqttTransport()(...args);
-
 function listOf(organizationId: string | readonly string[]): readonly string[] {
   return typeof organizationId === 'string' ? [organizationId] : [...new Set(organizationId)];
 }
@@ -148,7 +146,7 @@ class Client implements EventsClient, StreamSink {
 
   constructor(options: EventsClientOptions) {
     this.#options = options;
-    this.#transport = options.transport ?? defaultTransport;
+    this.#transport = options.transport ?? mqttTransport();
     for (const id of listOf(options.organizationId)) this.#streams.set(id, this.#newStream(id));
   }
 

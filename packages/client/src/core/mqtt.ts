@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The transport over MQTT.js, which is loaded when the first connection opens.
+// The transport over MQTT.js.
 
 import type { IClientOptions, MqttClient } from 'mqtt';
 import {
@@ -103,11 +103,8 @@ function opened(client: MqttClient, listener: TransportListener, signal: AbortSi
   });
 }
 
-/** Connects with MQTT.js 5.16 or newer, which the page installs beside this package. */
-export function mqttTransport(): Transport {
-  return async (options, listener, signal) => {
-    const { default: mqtt } = await import('mqtt');
-    if (signal.aborted) throw new TransportError(failureOf(undefined, 'the attempt was cancelled'));
-    return opened(mqtt.connect(options.url, clientOptions(options)), listener, signal);
-  };
-}
+export const openWithMqttJs: Transport = async (options, listener, signal) => {
+  const { default: mqtt } = await import('mqtt');
+  if (signal.aborted) throw new TransportError(failureOf(undefined, 'the attempt was cancelled'));
+  return opened(mqtt.connect(options.url, clientOptions(options)), listener, signal);
+};
