@@ -131,7 +131,7 @@ static void run_verify(void *context, size_t iterations)
 
         if (!oc_gate_token(&gate, token.bytes, token.len, &token) ||
             oc_verifier_identify(gate.verifier, token.bytes, token.len, token.hash, now_s,
-                                 &identity, NULL) != OC_OK)
+                                 &identity, NULL, NULL) != OC_OK)
             failures++;
         oc_identity_unref(identity);
     }
@@ -145,12 +145,11 @@ static void run_visits(void *context, size_t iterations)
         const oc_gate_client_t client = {.client = visitor + i % 64,
                                          .id = "a-visitor-of-some-moments",
                                          .address = "192.0.2.1",
-                                         .username = "visitor",
                                          .clean_start = true};
         oc_identity_t *identity = NULL;
 
         if (!oc_gate_token(&gate, token.bytes, token.len, &token) ||
-            oc_gate_recognizes(&gate, &client, &token, now_s) ||
+            oc_gate_recognize(&gate, &client, &token) != OC_GATE_CONNECTS ||
             oc_gate_check(&gate, &client, &token, now_s, &identity, NULL) != OC_OK ||
             oc_gate_enter(&gate, &client, &token, identity, NULL) != OC_OK)
             failures++;

@@ -80,8 +80,8 @@ static void run_cached(void *context, size_t iterations)
         oc_identity_t *identity = NULL;
 
         if (!oc_verifier_hash(s->verifier, s->token, len, hash) ||
-            oc_verifier_identify(s->verifier, s->token, len, hash, time(NULL), &identity, NULL) !=
-                OC_OK)
+            oc_verifier_identify(s->verifier, s->token, len, hash, time(NULL), &identity, NULL,
+                                 NULL) != OC_OK)
             s->failures++;
         oc_identity_unref(identity);
     }

@@ -74,6 +74,18 @@ const char *cli_broker_reason(int reason_code, char *out, size_t out_cap)
     return out;
 }
 
+bool cli_broker_not_mqtt5(int rc)
+{
+    return rc == MOSQ_ERR_PROTOCOL || rc == MOSQ_ERR_MALFORMED_PACKET;
+}
+
+bool cli_broker_refuses_token(int reason_code)
+{
+    return reason_code == MQTT_RC_NOT_AUTHORIZED ||
+           reason_code == MQTT_RC_BAD_USERNAME_OR_PASSWORD ||
+           reason_code == MQTT_RC_BAD_AUTHENTICATION_METHOD || reason_code == MQTT_RC_BANNED;
+}
+
 void cli_broker_print_mend(const cli_broker_t *broker)
 {
     const char *mend =

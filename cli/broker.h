@@ -42,6 +42,13 @@ struct mosquitto *cli_broker_client(const cli_broker_t *broker, const char *clie
 /* "not authorized (0x87)" for an MQTT 5 reason code. Returns out. */
 const char *cli_broker_reason(int reason_code, char *out, size_t out_cap);
 
+/* True when libmosquitto's error says that the broker's answer could not be read as MQTT 5. */
+bool cli_broker_not_mqtt5(int rc);
+#define CLI_BROKER_NOT_MQTT5 "the answer is not MQTT 5; is this a broker for MQTT 3 only?"
+
+/* True when this reason code of a CONNACK is about the token, so that another attempt will not help. */
+bool cli_broker_refuses_token(int reason_code);
+
 /* Say on standard error what to look at when the broker refused the connection as not authorized. */
 void cli_broker_print_mend(const cli_broker_t *broker);
 

@@ -1,36 +1,56 @@
 /* SPDX-License-Identifier: MIT */
 /* orgcast conf check: everything about the plugin that would stop the broker, with line numbers. */
 #include <errno.h>
+#include <grp.h>
 #include <jansson.h>
 #include <limits.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "commands.h"
 #include "conf_file.h"
 #include "mem.h"
+#include "metrics_address.h"
 #include "utf8.h"
 
 static const cli_use_t uses[] = {
-    {CLI_OPT_JSON, false, "print each problem as an object with file, line, message"},
+    {CLI_OPT_JSON, false,
+     "print each line as an object with severity (error or\nwarning), file, line, message"},
     {CLI_OPT_NONE, false, NULL},
 };
 
 static const char notes[] =
-    "FILE is a mosquitto.conf; its include_dir is followed. Looked at are the lines that load the\n"
-    "plugin and their options, the files that these name, and the listeners. Key sets behind a\n"
-    "jwks_url are not fetched. Run it as the broker's user, since what that user cannot read or\n"
-    "write the broker cannot either: sudo -u mosquitto orgcast conf check FILE. Exits with 0 when\n"
-    "nothing would stop the broker.";
+    "FILE is a mosquitto.conf; its include_dir is followed. It checks the lines that load the "
+    "plugin,\n"
+    "their options, the files that these name, the listeners and the files of their TLS. It does "
+    "not\n"
+    "fetch the key sets behind a jwks_url. Run it as root or as the broker's user: as root it "
+    "becomes\n"
+    "that user before it opens the files. Exits with 0 when nothing would stop the broker.";
 
 typedef struct report {
     bool json;
+    const char *path;               /* of the configuration */
+    const oc_conf_plugin_t *plugin; /* the one that is being looked at; NULL: none */
     size_t problems;
 } report_t;
 
-static void print_problem(void *context, const cli_place_t *place, const char *message)
+static void print_json(const char *severity, const char *file, unsigned line, const char *message)
+{
+    json_t *object = json_pack("{s:s, s:s, s:i, s:s}", "severity", severity, "file", file, "line",
+                               (int)line, "message", message);
+
+    if (object)
+        (void)json_dumpf(object, stdout, JSON_COMPACT);
+    (void)putchar('\n');
+    json_decref(object);
+}
+
+static void print_problem(void *context, const oc_conf_place_t *place, const char *message)
 {
     report_t *report = context;
     char file[PATH_MAX];
@@ -40,37 +60,20 @@ static void print_problem(void *context, const cli_place_t *place, const char *m
     /* What a file holds, or is called, must not steer the terminal. */
     (void)oc_utf8_clean(place->file, file, sizeof file);
     (void)oc_utf8_clean(message, text, sizeof text);
-    if (report->json) {
-        json_t *line =
-            json_pack("{s:s, s:i, s:s}", "file", file, "line", (int)place->line, "message", text);
-
-        if (line)
-            (void)json_dumpf(line, stdout, JSON_COMPACT);
-        (void)putchar('\n');
-        json_decref(line);
-    } else if (place->line > 0) {
+    if (report->json)
+        print_json("error", file, place->line, text);
+    else if (place->line > 0)
         printf("%s:%u: %s\n", file, place->line, text);
-    } else {
+    else
         printf("%s: %s\n", file, text);
-    }
-}
-
-static void print_warning(void *context, const char *message)
-{
-    const report_t *report = context;
-
-    char text[1024];
-
-    if (!report->json)
-        printf("warning: %s\n", oc_utf8_clean(message, text, sizeof text));
 }
 
 /* The place of the option that a message of oc_config_* is about ("plugin_opt_NAME: cause"): its last
  * line, since that is the one too many when it is given twice. A file's name in the message tells which
  * of several. */
-static const cli_place_t *place_of(const cli_conf_plugin_t *plugin, const char *message)
+static const oc_conf_place_t *place_of(const oc_conf_plugin_t *plugin, const char *message)
 {
-    const cli_place_t *found = &plugin->place;
+    const oc_conf_place_t *found = &plugin->place;
 
     for (size_t i = 0; i < plugin->option_count; i++) {
         const oc_option_t *option = &plugin->options[i];
@@ -89,9 +92,25 @@ static const cli_place_t *place_of(const cli_conf_plugin_t *plugin, const char *
     return found;
 }
 
+static void print_warning(void *context, const char *message)
+{
+    const report_t *report = context;
+    oc_conf_place_t whole = {(char *)report->path, 0};
+    const oc_conf_place_t *place = report->plugin ? place_of(report->plugin, message) : &whole;
+    char file[PATH_MAX];
+    char text[1024];
+
+    (void)oc_utf8_clean(place->file, file, sizeof file);
+    (void)oc_utf8_clean(message, text, sizeof text);
+    if (report->json)
+        print_json("warning", file, place->line, text);
+    else
+        printf("warning: %s\n", text);
+}
+
 /* Keep the options that are good by themselves, report the others. Returns how many are kept. */
-static size_t check_each(const cli_conf_plugin_t *plugin, report_t *report,
-                         oc_option_t good[static CLI_CONF_OPTIONS_MAX])
+static size_t check_each(const oc_conf_plugin_t *plugin, report_t *report,
+                         oc_option_t good[static OC_CONF_OPTIONS_MAX])
 {
     size_t count = 0;
 
@@ -106,8 +125,8 @@ static size_t check_each(const cli_conf_plugin_t *plugin, report_t *report,
     return count;
 }
 
-/* Read the key file that an option names, by itself. */
-static void check_file(const cli_conf_plugin_t *plugin, size_t at, report_t *report)
+/* Read the key file that an option names, by itself. Keys that are skipped are warnings. */
+static void check_file(const oc_conf_plugin_t *plugin, size_t at, report_t *report)
 {
     oc_config_t config;
     oc_keyset_t keys = {0};
@@ -116,7 +135,7 @@ static void check_file(const cli_conf_plugin_t *plugin, size_t at, report_t *rep
     /* Without one of the options that name a key file, this fails for having no key. */
     if (oc_config_init(&config, &plugin->options[at], 1, NULL) != OC_OK)
         return;
-    if (oc_config_load_keys(&config, NULL, NULL, &keys, &diag) != OC_OK)
+    if (oc_config_load_keys(&config, print_warning, report, &keys, &diag) != OC_OK)
         print_problem(report, &plugin->places[at], diag.message);
     oc_keyset_done(&keys);
     oc_config_done(&config);
@@ -147,7 +166,7 @@ static bool writable(const char *path)
 }
 
 /* A file that the broker writes. Without some of them it does not start. */
-static void check_written_file(const cli_conf_plugin_t *plugin, size_t at, report_t *report)
+static void check_written_file(const oc_conf_plugin_t *plugin, size_t at, report_t *report)
 {
     static const struct {
         const char *name;
@@ -170,9 +189,34 @@ static void check_written_file(const cli_conf_plugin_t *plugin, size_t at, repor
     }
 }
 
-static void check_plugin(const cli_conf_plugin_t *plugin, report_t *report)
+/* A port that is in use stops a broker that starts, but it is also in use while the broker runs. */
+static void check_metrics_port(const oc_option_t *option, report_t *report)
 {
-    oc_option_t good[CLI_CONF_OPTIONS_MAX];
+    oc_metrics_address_t address;
+    const int yes = 1;
+    char message[512];
+    int sock;
+
+    if (strcmp(option->name, "metrics_listen") != 0 ||
+        oc_metrics_address_parse(option->value, &address, NULL) != OC_OK)
+        return;
+    sock = socket(address.socket.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (sock < 0)
+        return;
+    (void)setsockopt(sock, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    if (bind(sock, &address.socket.any, address.socket_len) != 0) {
+        (void)snprintf(message, sizeof message,
+                       "plugin_opt_metrics_listen: '%.100s': %s; unless this broker runs now, it "
+                       "will not start",
+                       option->value, strerror(errno));
+        print_warning(report, message);
+    }
+    (void)close(sock);
+}
+
+static void check_plugin(const oc_conf_plugin_t *plugin, report_t *report)
+{
+    oc_option_t good[OC_CONF_OPTIONS_MAX];
     size_t count = check_each(plugin, report, good);
     oc_config_t config;
     oc_keyset_t keys = {0};
@@ -192,14 +236,14 @@ static void check_plugin(const cli_conf_plugin_t *plugin, report_t *report)
     for (size_t i = 0; i < plugin->option_count; i++) {
         check_file(plugin, i, report);
         check_written_file(plugin, i, report);
+        check_metrics_port(&plugin->options[i], report);
     }
     if (oc_config_init(&config, good, count, &diag) != OC_OK) {
         print_problem(report, place_of(plugin, diag.message), diag.message);
         return;
     }
     /* What shows only with all of them: key ids given twice, algorithms that no key serves. */
-    if (report->problems == 0 &&
-        oc_config_load_keys(&config, print_warning, report, &keys, &diag) != OC_OK)
+    if (report->problems == 0 && oc_config_load_keys(&config, NULL, NULL, &keys, &diag) != OC_OK)
         print_problem(report, place_of(plugin, diag.message), diag.message);
     else if (report->problems == 0 && !report->json)
         printf("%s:%u: the plugin, with %zu %s from files\n", plugin->place.file,
@@ -208,52 +252,82 @@ static void check_plugin(const cli_conf_plugin_t *plugin, report_t *report)
     oc_config_done(&config);
 }
 
-/* Mosquitto that root starts becomes another user before it loads plugins, and root may read everything. */
-static void warn_of_root(const cli_conf_t *conf, report_t *report)
+/* Mosquitto that root starts becomes another user before it opens these files. So does this process. */
+static void become_broker(const oc_conf_t *conf, report_t *report)
 {
-    const char *user = conf->user ? conf->user : "mosquitto";
+    const char *name = conf->user && *conf->user ? conf->user : "mosquitto";
+    const struct passwd *user;
     char message[512];
 
-    if (geteuid() != 0 || strcmp(user, "root") == 0 || !*user)
+    if (geteuid() != 0 || strcmp(name, "root") == 0)
         return;
-    (void)snprintf(
-        message, sizeof message,
-        "looked at as root, but the broker becomes '%.100s': whether that user may read and "
-        "write the files is not seen; run this as that user",
-        user);
+    user = getpwnam(name);
+    if (user && initgroups(name, user->pw_gid) == 0 && setgid(user->pw_gid) == 0 &&
+        setuid(user->pw_uid) == 0)
+        return;
+    (void)snprintf(message, sizeof message,
+                   "cannot become the broker's user '%.100s': whether that user may read and write "
+                   "the files is not checked",
+                   name);
     print_warning(report, message);
 }
 
-static void check_conf(const cli_conf_t *conf, const char *path, report_t *report)
+static void check_tls_files(const oc_conf_t *conf, report_t *report)
 {
-    const cli_place_t whole = {(char *)path, 0};
+    for (size_t i = 0; i < conf->tls_file_count; i++) {
+        const oc_conf_tls_file_t *file = &conf->tls_files[i];
+        char message[512];
 
-    if (conf->plugin_count > 0)
-        warn_of_root(conf, report);
-    for (size_t i = 0; i < conf->plugin_count; i++)
+        if (access(file->path, R_OK) == 0)
+            continue;
+        (void)snprintf(message, sizeof message, "%s '%.300s' cannot be read by user id %u: %s",
+                       file->option, file->path, (unsigned)geteuid(), strerror(errno));
+        print_problem(report, &file->place, message);
+    }
+}
+
+static void check_listeners(const oc_conf_t *conf, report_t *report)
+{
+    if (conf->listeners > 0 && conf->listeners == conf->websockets_listeners)
+        print_warning(report,
+                      "only websockets listeners: Mosquitto 2.0.11 of Debian 12 exits; add "
+                      "one without, such as 'listener 1883 127.0.0.1'");
+    if (conf->websockets_listeners > 0 && !conf->tcp_nodelay)
+        print_warning(report,
+                      "events in a row can wait 40 ms on Mosquitto 2.1: add "
+                      "'set_tcp_nodelay true'");
+}
+
+static void check_conf(const oc_conf_t *conf, report_t *report)
+{
+    const oc_conf_place_t whole = {(char *)report->path, 0};
+
+    become_broker(conf, report);
+    for (size_t i = 0; i < conf->plugin_count; i++) {
+        report->plugin = conf->plugins[i];
         check_plugin(conf->plugins[i], report);
+    }
+    report->plugin = NULL;
     if (conf->plugin_count == 0)
         print_problem(report, &whole, "no line loads mosquitto_orgcast.so");
-    if (conf->listeners > 0 && conf->listeners == conf->websockets_listeners)
-        print_problem(report, &conf->last_listener,
-                      "only websockets listeners: Mosquitto 2.0 exits; add one without, such as "
-                      "'listener 1883 127.0.0.1'");
+    check_tls_files(conf, report);
+    check_listeners(conf, report);
 }
 
 static int run(const cli_args_t *args)
 {
-    report_t report = {cli_args_has(args, CLI_OPT_JSON), 0};
-    cli_conf_t conf = {0};
+    report_t report = {.json = cli_args_has(args, CLI_OPT_JSON), .path = args->operand};
+    oc_conf_t conf = {0};
     oc_diag_t diag = {0};
     int code = CLI_DONE;
 
     if (!args->operand)
         return cli_usage_error(args, "FILE is needed: a mosquitto.conf");
-    if (cli_conf_read(args->operand, print_problem, &report, &conf, &diag) != OC_OK)
+    if (oc_conf_read(args->operand, print_problem, &report, &conf, &diag) != OC_OK)
         code = cli_error(args, "%s", diag.message);
     else
-        check_conf(&conf, args->operand, &report);
-    cli_conf_done(&conf);
+        check_conf(&conf, &report);
+    oc_conf_done(&conf);
     return code == CLI_DONE && report.problems > 0 ? CLI_FAILED : code;
 }
 

@@ -24,7 +24,7 @@
 #define STEP_MS 1000
 
 #define SUBJECT "orgcast-admin"
-#define SCOPE "orgcast:admin orgcast:any-org"
+#define SCOPE "orgcast:admin"
 
 typedef enum control_state {
     CONNECTING = 0, /* until the subscription is granted */
@@ -76,7 +76,8 @@ static void print_no_plugin(void)
 
 int cli_control_bad_answer(const cli_args_t *args, const char *command)
 {
-    return cli_error(args, "the broker's answer to %s has not the form that is expected", command);
+    return cli_error(args, "unexpected answer to %s; is the plugin older than this command?",
+                     command);
 }
 
 /* A text of the answer, fit for a terminal. */
@@ -220,6 +221,9 @@ static void on_disconnect(struct mosquitto *client, void *context, int code)
     if (code >= 0x80)
         end(control, cli_error(control->args, "the broker ended the connection: %s",
                                cli_broker_reason(code, why, sizeof why)));
+    else if (control->state == CONNECTING && cli_broker_not_mqtt5(code))
+        end(control, cli_error(control->args, "%s:%d: %s", control->broker.host,
+                               control->broker.port, CLI_BROKER_NOT_MQTT5));
     else
         end(control, cli_error(control->args, "the connection to %s:%d is lost%s%s",
                                control->broker.host, control->broker.port,

@@ -17,7 +17,7 @@
         CLI_BROKER_USES, CLI_SIGNING_USES,                                                         \
         {CLI_OPT_SUB, false, "claim sub (default orgcast-admin)"},                                 \
     {                                                                                              \
-        CLI_OPT_SCOPE, false, "claim scope (default \"orgcast:admin orgcast:any-org\")"            \
+        CLI_OPT_SCOPE, false, "claim scope (default orgcast:admin)"                                \
     }
 
 typedef struct cli_control cli_control_t;
@@ -32,7 +32,7 @@ int cli_control_open(const cli_args_t *args, cli_control_t **ret_control);
 int cli_control_ask(cli_control_t *control, const char *command, json_t *members,
                     json_t **ret_data);
 
-/* Say that an answer has not the form it should have. Returns the exit code. */
+/* Report an answer of an unexpected form. Returns the exit code. */
 int cli_control_bad_answer(const cli_args_t *args, const char *command);
 
 /* NULL is accepted. */

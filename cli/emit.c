@@ -110,7 +110,14 @@ static line_result_t read_line(char *line, size_t cap, size_t *ret_len)
     return len > cap ? LINE_TOO_LONG : LINE_READ;
 }
 
-/* CLI_USAGE: the line is bad, which has been said. */
+static bool is_blank(const char *line, size_t len)
+{
+    while (len > 0 && memchr(" \t\r", line[len - 1], 3))
+        len--;
+    return len == 0;
+}
+
+/* CLI_USAGE: the line is bad, and an error has been printed. */
 static int emit_line(emit_run_t *run, const char *line, size_t len, size_t line_number)
 {
     OC_CLEANUP(oc_json_decrefp) json_t *object = NULL;
@@ -154,7 +161,7 @@ static int emit_stdin(emit_run_t *run)
             (void)cli_error(run->args, "line %zu: longer than %zu bytes", line_number,
                             LINE_MAX_BYTES);
             line_code = CLI_USAGE;
-        } else if (len == strspn(line, " \t\r") || len == 0) {
+        } else if (is_blank(line, len)) {
             continue;
         } else {
             line_code = emit_line(run, line, len, line_number);
@@ -178,7 +185,7 @@ static void explain(const emit_run_t *run, const cli_broker_t *broker)
         &run->receipts; /* the emitter is closed: nobody writes there */
 
     if (receipts->turned_away) {
-        cli_broker_print_mend(broker); /* that it was refused has been said */
+        cli_broker_print_mend(broker); /* the refusal itself is printed already */
         return;
     }
     (void)cli_error(run->args,
@@ -294,10 +301,7 @@ static int emit_one(emit_run_t *run, const char *type)
 /* Which options go with which. */
 static int check_options(const cli_args_t *args)
 {
-    static const cli_opt_t of_event[] = {
-        CLI_OPT_ORGANIZATION_ID, CLI_OPT_INVOICE_ID, CLI_OPT_INVOICE_NUMBER, CLI_OPT_AMOUNT,
-        CLI_OPT_CURRENCY,        CLI_OPT_STATUS,     CLI_OPT_PREVIOUS,       CLI_OPT_TIMESTAMP,
-        CLI_OPT_NOTIFICATION_ID, CLI_OPT_TITLE,      CLI_OPT_MESSAGE,        CLI_OPT_TYPE};
+    static const cli_use_t of_event[] = {CLI_EVENT_USES};
     const char *token_file = cli_args_get(args, CLI_OPT_TOKEN_FILE);
     bool from_stdin = cli_args_has(args, CLI_OPT_STDIN);
 
@@ -305,9 +309,9 @@ static int check_options(const cli_args_t *args)
         return cli_usage_error(args, from_stdin ? "an event type and --stdin exclude each other"
                                                 : "an event type or --stdin is missing");
     for (size_t i = 0; from_stdin && i < sizeof of_event / sizeof of_event[0]; i++) {
-        if (cli_args_has(args, of_event[i]))
-            return cli_usage_error(args, "--%s belongs into the lines of --stdin",
-                                   cli_opt_name(of_event[i]));
+        if (cli_args_has(args, of_event[i].opt))
+            return cli_usage_error(args, "put --%s in the lines of --stdin",
+                                   cli_opt_name(of_event[i].opt));
     }
     if (!from_stdin && cli_args_has(args, CLI_OPT_KEEP_GOING))
         return cli_usage_error(args, "--keep-going goes with --stdin");

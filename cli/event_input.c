@@ -98,7 +98,7 @@ static bool take_field(json_t *value, const target_t *target, size_t i,
         return take_inner(value, target, i, ret_fault);
     if (json_is_number(value) && field->kind == OC_EVENT_KIND_TEXT)
         return fault(ret_fault, target->prefix, name_of(target, i),
-                     "must be a string, not a number: nothing is rounded then");
+                     "must be a string, such as \"10.00\", so that it is never rounded");
     if (!text)
         return fault(ret_fault, target->prefix, name_of(target, i), "must be a string");
     if (field->kind == OC_EVENT_KIND_TEXT) {
@@ -184,7 +184,8 @@ bool cli_event_from_json(json_t *object, cli_event_t *event, cli_event_fault_t *
                      json_object_get(object, "type") ? "must be a string" : "is missing");
     event->type = oc_event_type_parse(type);
     if (event->type == ORGCAST_EVENT_UNSET)
-        return fault(ret_fault, "", "type", "is no event type, as invoice.paid is one");
+        return fault(ret_fault, "", "type",
+                     "is not an event type; 'orgcast emit --help' lists them");
     target.rule = oc_event_rules[event->type].data->object;
     target.slots = oc_event_slots[event->type];
     target.names = cli_event_fields[event->type];

@@ -116,13 +116,13 @@ static void on_gap(void *context, const cli_gap_t *gap)
         tell_lost(run, gap);
         break;
     case CLI_GAP_RESTART:
-        (void)cli_error(run->args,
-                        "gap: numbers have begun anew; what came behind event %" PRIu64
-                        " before that is not to be had any more",
-                        gap->from);
+        (void)cli_error(
+            run->args, "gap: the broker restarted its numbering; events after %" PRIu64 " are lost",
+            gap->from);
         break;
     case CLI_GAP_UNKNOWN:
-        (void)cli_error(run->args, "gap: events may have been missed, and cannot be had again");
+        (void)cli_error(run->args,
+                        "gap: events may have been missed, and the broker cannot replay them");
         break;
     }
 }
@@ -184,7 +184,7 @@ void listen_take_event(listen_run_t *run, const struct mosquitto_message *messag
     cli_place_t place;
 
     if (len > 0)
-        err = oc_json_load(message->payload, len, &event, NULL);
+        err = oc_json_load_any_number(message->payload, len, &event, NULL);
     if (err == OC_E_NOMEM) {
         listen_end(run, cli_error(run->args, "out of memory"));
         return;
@@ -199,7 +199,7 @@ void listen_take_event(listen_run_t *run, const struct mosquitto_message *messag
 
 /* --- Filters --- */
 
-/* The topic's word for an event, "paid" for both "paid" and "invoice.paid" (INTERFACE §1); NULL for no
+/* The topic's word for an event, "paid" for both "paid" and "invoice.paid"; NULL for no
  * event. */
 static const char *topic_word(const char *event)
 {

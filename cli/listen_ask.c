@@ -161,7 +161,7 @@ static void take_data(listen_run_t *run, cli_merge_want_t want, const json_t *da
 
     if (!cli_place_get(data, &answer.place) ||
         (want == CLI_WANT_REPLAY && !read_replay(data, &answer))) {
-        do_without(run, "its answer has not the form that is expected");
+        do_without(run, "its answer is not what this command expects; is the plugin older?");
         return;
     }
     run->answered = true;
@@ -199,7 +199,7 @@ void listen_ask_answer(listen_run_t *run, const struct mosquitto_message *messag
     if (want == CLI_WANT_NOTHING)
         return;
     if (message->payloadlen > 0)
-        err = oc_json_load(message->payload, (size_t)message->payloadlen, &answer, NULL);
+        err = oc_json_load_any_number(message->payload, (size_t)message->payloadlen, &answer, NULL);
     if (err == OC_E_NOMEM)
         listen_end(run, cli_error(run->args, "out of memory"));
     if (!err)

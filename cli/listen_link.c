@@ -17,20 +17,13 @@
 
 /* --- What the library calls --- */
 
-static bool refuses_credentials(int reason_code)
-{
-    return reason_code == MQTT_RC_NOT_AUTHORIZED ||
-           reason_code == MQTT_RC_BAD_USERNAME_OR_PASSWORD ||
-           reason_code == MQTT_RC_BAD_AUTHENTICATION_METHOD || reason_code == MQTT_RC_BANNED;
-}
-
 static void take_refusal(listen_run_t *run, int reason_code)
 {
     const cli_broker_t *broker = &run->broker;
     char why[CLI_BROKER_REASON_LEN];
 
     (void)cli_broker_reason(reason_code, why, sizeof why);
-    if (!refuses_credentials(reason_code)) {
+    if (!cli_broker_refuses_token(reason_code)) {
         listen_lost(run, "%s:%d refused the connection: %s", broker->host, broker->port, why);
         return;
     }
@@ -168,6 +161,8 @@ static void on_disconnect(struct mosquitto *client, void *context, int code)
     if (code >= 0x80)
         listen_lost(run, "the broker ended the connection: %s",
                     cli_broker_reason(code, why, sizeof why));
+    else if (run->state == LISTEN_CONNECTING && cli_broker_not_mqtt5(code))
+        listen_lost(run, "%s:%d: %s", run->broker.host, run->broker.port, CLI_BROKER_NOT_MQTT5);
     else
         listen_lost(run, "the connection to %s:%d is lost%s%s", run->broker.host, run->broker.port,
                     *run->tls_error ? ": " : "", run->tls_error);

@@ -170,9 +170,8 @@ static void print_text(const struct cli_receipt *receipt)
         printf(": %s", cli_broker_reason(receipt->reason_code, why, sizeof why));
     if (receipt->status == ORGCAST_DELIVERY_REFUSED && receipt->reason_code == NOT_AUTHORIZED)
         printf(
-            "; does the token hold the scope to publish, and this organization? Has the "
-            "organization too "
-            "many events a second? The broker's log line has the reason");
+            "; the token lacks the scope to publish, names another organization, or the rate "
+            "limit is reached: the broker's log has the reason");
     if (receipt->status == ORGCAST_DELIVERY_DROPPED)
         printf(": not acknowledged");
     putchar('\n');
@@ -244,8 +243,16 @@ void cli_receipts_on_delivery(void *context, const orgcast_delivery_t *delivery)
     (void)pthread_mutex_unlock(&receipts->lock);
 }
 
-/* How the library's message begins when a CONNACK refuses. */
+/* How the library's message begins when a CONNACK refuses. It ends with the reason code: "(0x87)". */
 #define REFUSED "refused: "
+
+static bool refuses_token(const char *message)
+{
+    const char *code = strrchr(message, '(');
+
+    return strncmp(message, REFUSED, strlen(REFUSED)) == 0 && code &&
+           cli_broker_refuses_token((int)strtol(code + 1, NULL, 16));
+}
 
 void cli_receipts_on_connection(void *context, bool connected, const char *message)
 {
@@ -261,8 +268,7 @@ void cli_receipts_on_connection(void *context, bool connected, const char *messa
         receipts->connected_once = true;
     } else if (news) {
         (void)snprintf(receipts->connection, sizeof receipts->connection, "%s", message);
-        receipts->turned_away =
-            !receipts->connected_once && strncmp(message, REFUSED, strlen(REFUSED)) == 0;
+        receipts->turned_away = !receipts->connected_once && refuses_token(message);
         clear_progress(receipts);
         if (receipts->turned_away)
             fprintf(stderr, "orgcast emit: the broker refused the connection: %s\n",

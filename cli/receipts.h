@@ -28,8 +28,9 @@ typedef struct cli_receipts {
     uint64_t emitted, acknowledged, refused, dropped;
     char connection[256]; /* the last cause of a missing connection; "" while connected */
     bool connected_once;
-    bool turned_away; /* the broker refused the very first CONNECT: waiting will not help */
-    bool closing;     /* that the connection ends is no news */
+    bool
+        turned_away; /* the broker refused the token before it ever took one: retrying is useless */
+    bool closing;    /* that the connection ends is no news */
 } cli_receipts_t;
 
 /* progress: whether to show a count; it is shown only on a terminal. False: out of memory. */
@@ -51,7 +52,7 @@ bool cli_receipts_wait(cli_receipts_t *receipts, uint64_t waiting, int64_t stall
 /* How many events have no report yet. */
 uint64_t cli_receipts_waiting(cli_receipts_t *receipts);
 
-/* True when the broker refused the first CONNECT. */
+/* True when the broker refused the token before the first connection. */
 bool cli_receipts_turned_away(cli_receipts_t *receipts);
 
 /* Call before orgcast_emitter_close(). */

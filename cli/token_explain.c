@@ -136,7 +136,8 @@ static oc_err_t explain_token(report_t *report, const cli_args_t *args, const oc
 
     if (err)
         return refuse(report, "header", err, diag.message);
-    step(report, true, "header", "alg %s, %s%s", oc_alg_name(jws.alg), jws.kid ? "kid " : "no kid",
+    step(report, true, "header", "alg %s, %s%s",
+         json_string_value(json_object_get(jws.header_json, "alg")), jws.kid ? "kid " : "no kid",
          jws.kid ? oc_utf8_quote(jws.kid, text, sizeof text) : "");
     err = oc_keyset_select(oc_keyring_keys(ring), jws.alg, jws.kid, &key, &diag);
     if (err)
@@ -172,11 +173,11 @@ static void wait_for_sets(oc_keyring_t *ring, int64_t timeout_s)
     time_t until = time(NULL) + timeout_s;
 
     do {
-        (void)oc_keyring_poll(ring, 0);
+        (void)oc_keyring_poll(ring);
     } while (!oc_keyring_complete(ring) && time(NULL) < until && nanosleep(&pause, NULL) == 0);
 }
 
-static void print_problem(void *context, const cli_place_t *place, const char *message)
+static void print_problem(void *context, const oc_conf_place_t *place, const char *message)
 {
     (void)context;
     fprintf(stderr, "%s:%u: %s\n", place->file, place->line, message);
@@ -202,7 +203,7 @@ static void print_decision(const report_t *report)
     }
 }
 
-static int explain(const cli_args_t *args, const cli_conf_plugin_t *plugin, const char *token,
+static int explain(const cli_args_t *args, const oc_conf_plugin_t *plugin, const char *token,
                    long long timeout_s)
 {
     report_t report = {.json = cli_args_has(args, CLI_OPT_JSON), .steps = json_array()};
@@ -234,7 +235,7 @@ static int run(const cli_args_t *args)
 {
     const char *path = cli_args_get(args, CLI_OPT_CONF);
     OC_CLEANUP(oc_freep) char *token = NULL;
-    cli_conf_t conf = {0};
+    oc_conf_t conf = {0};
     oc_diag_t diag = {0};
     long long timeout_s;
     int code;
@@ -248,13 +249,18 @@ static int run(const cli_args_t *args)
         return code;
     if (!token)
         return cli_usage_error(args, "no token: give --token-file FILE or set ORGCAST_TOKEN");
-    if (cli_conf_read(path, print_problem, NULL, &conf, &diag) != OC_OK)
+    if (oc_conf_read(path, print_problem, NULL, &conf, &diag) != OC_OK)
         code = cli_error(args, "%s", diag.message);
     else if (conf.plugin_count == 0)
         code = cli_error(args, "'%s' has no line that loads mosquitto_orgcast.so", path);
+    else if (conf.plugin_count > 1)
+        code = cli_error(args,
+                         "'%s' loads the plugin %zu times, so the answer depends on the listener: "
+                         "give a file with one of these lines",
+                         path, conf.plugin_count);
     else
         code = explain(args, conf.plugins[0], token, timeout_s);
-    cli_conf_done(&conf);
+    oc_conf_done(&conf);
     return code;
 }
 

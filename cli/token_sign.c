@@ -189,6 +189,10 @@ static int run_token_sign(const cli_args_t *args)
     code = build_claims(args, claims);
     if (code != CLI_DONE)
         return code;
+    if (!json_object_get(claims, "sub"))
+        (void)cli_error(args,
+                        "warning: the token has no sub; the plugin refuses it unless its "
+                        "username_claim names another claim (--sub sets it)");
     claims_json = json_dumps(claims, JSON_COMPACT);
     if (!claims_json)
         return cli_error(args, "out of memory");

@@ -6,6 +6,7 @@
  * audit lines, metrics and the command line's output under the names that oc_err_name() gives. */
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #if defined(__GNUC__)
@@ -65,6 +66,7 @@ typedef enum oc_err {
 /* Caller-owned detail. The first message wins. */
 typedef struct oc_diag {
     oc_err_t code;
+    bool passing; /* the cause goes away by itself: the same request may succeed in a while */
     char message[256];
 } oc_diag_t;
 

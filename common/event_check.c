@@ -307,8 +307,12 @@ oc_err_t oc_event_check(oc_event_mode_t mode, const char *org, size_t org_len, c
 {
     OC_CLEANUP(oc_json_decrefp) json_t *event = NULL;
     oc_diag_t cause = {0};
-    oc_err_t err = oc_json_load(payload, payload_len, &event, &cause);
+    oc_err_t err;
 
+    if (!oc_json_small(payload, payload_len, OC_EVENT_VALUES_MAX))
+        return oc_fail(diag, OC_E_EVENT_INVALID, "event has more than %d JSON values",
+                       OC_EVENT_VALUES_MAX);
+    err = oc_json_load_any_number(payload, payload_len, &event, &cause);
     if (err)
         return oc_fail(diag, err == OC_E_NOMEM ? OC_E_NOMEM : OC_E_EVENT_INVALID, "event is %s",
                        cause.message);

@@ -12,6 +12,9 @@
 /* Of an event in MQTT 5 and HTTP (CloudEvents 1.0, JSON format). */
 #define OC_EVENT_CONTENT_TYPE "application/cloudevents+json; charset=utf-8"
 
+/* JSON values and member names in an event, as oc_json_small() counts them. */
+#define OC_EVENT_VALUES_MAX 4096
+
 typedef enum oc_event_mode {
     OC_EVENT_MODE_CATALOGUE = 0, /* a catalogue type, its data, on the topic that it belongs on */
     OC_EVENT_MODE_ENVELOPE,      /* any type and data, of the topic's organization */

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -115,4 +116,26 @@ oc_err_t oc_file_read_trusted(const char *path, uid_t owner, size_t max_len,
     if (!oc_file_trusted(&st, owner))
         return oc_file_fail_trust(path, diag);
     return read_file(path, fd, &st, max_len, ret_bytes, ret_len, diag);
+}
+
+bool oc_file_sync_folder(const char *path)
+{
+    char folder[PATH_MAX] = ".";
+    const char *slash = strrchr(path, '/');
+    size_t len = slash == path ? 1 : (size_t)(slash ? slash - path : 0);
+    bool synced;
+    int fd;
+
+    if (len >= sizeof folder)
+        return false;
+    if (len > 0) {
+        memcpy(folder, path, len);
+        folder[len] = '\0';
+    }
+    fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    synced = fsync(fd) == 0;
+    (void)close(fd);
+    return synced;
 }

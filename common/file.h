@@ -26,4 +26,8 @@ OC_MUST_CHECK oc_err_t oc_file_read_trusted(const char *path, uid_t owner, size_
                                             unsigned char **ret_bytes, size_t *ret_len,
                                             oc_diag_t *diag);
 
+/* Sync the folder of a file. Until then a crash can undo that the file was made or renamed. On false the cause is
+ * in errno. */
+OC_MUST_CHECK bool oc_file_sync_folder(const char *path);
+
 #endif

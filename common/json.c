@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "json.h"
 
+#include <errno.h>
+#include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -93,6 +95,24 @@ static bool depth_within(const char *bytes, size_t len, int max_depth)
     return true;
 }
 
+bool oc_json_small(const char *bytes, size_t len, size_t most)
+{
+    size_t values = 1;
+    bool in_string = false;
+
+    for (size_t i = 0; i < len && values <= most; i++) {
+        char c = bytes[i];
+
+        if (c == '"')
+            in_string = !in_string;
+        else if (in_string)
+            i += c == '\\';
+        else
+            values += c == '{' || c == '[' || c == ',' || c == ':';
+    }
+    return values <= most;
+}
+
 static json_t *load(const char *bytes, size_t len, json_error_t *ret_error)
 {
     json_t *json;
@@ -113,7 +133,81 @@ static json_t *load(const char *bytes, size_t len, json_error_t *ret_error)
     return json;
 }
 
-oc_err_t oc_json_load(const char *bytes, size_t len, json_t **ret_object, oc_diag_t *diag)
+#define DIGITS "0123456789"
+
+/* RFC 8259 §6: how long the number that begins here is. 0: it is none. */
+static size_t number_len(const char *text)
+{
+    const char *end = text + (*text == '-');
+    size_t exponent;
+
+    if (strspn(end, DIGITS) == 0)
+        return 0;
+    end += *end == '0' ? 1 : strspn(end, DIGITS);
+    if (*end == '.' && strspn(end + 1, DIGITS) > 0)
+        end += 1 + strspn(end + 1, DIGITS);
+    if (*end == 'e' || *end == 'E') {
+        exponent = end[1] == '+' || end[1] == '-' ? 2 : 1;
+        if (strspn(end + exponent, DIGITS) > 0)
+            end += exponent + strspn(end + exponent, DIGITS);
+    }
+    return (size_t)(end - text);
+}
+
+/* Whether jansson can hold the number: 64 bits, or a double when it has a fraction or an exponent. */
+static bool number_fits(const char *number, size_t len)
+{
+    bool integer =
+        !memchr(number, '.', len) && !memchr(number, 'e', len) && !memchr(number, 'E', len);
+    double value = 0;
+
+    errno = 0;
+    if (integer)
+        (void)strtoll(number, NULL, 10);
+    else
+        value = strtod(number, NULL);
+    return errno != ERANGE || (!integer && fabs(value) != HUGE_VAL);
+}
+
+/* Overwrite each number that jansson cannot hold by 1e99, which is shorter than any of them. */
+static void fit_numbers(char *text)
+{
+    bool in_string = false;
+
+    while (*text) {
+        size_t len = in_string ? 0 : number_len(text);
+
+        if (len > 0 && !number_fits(text, len)) {
+            memset(text, ' ', len);
+            memcpy(text + len - 4, "1e99", 4);
+        } else if (in_string && *text == '\\' && text[1]) {
+            len = 2;
+        } else if (*text == '"') {
+            in_string = !in_string;
+        }
+        text += len > 0 ? len : 1;
+    }
+}
+
+/* Parse again with numbers that fit. Only called after a number did not fit. */
+static json_t *load_fitted(const char *bytes, size_t len, json_error_t *ret_error)
+{
+    char *text = malloc(len + 1);
+    json_t *json;
+
+    allocation_failed = !text;
+    if (!text)
+        return NULL;
+    memcpy(text, bytes, len);
+    text[len] = '\0';
+    fit_numbers(text);
+    json = load(text, len, ret_error);
+    free(text);
+    return json;
+}
+
+static oc_err_t load_object(const char *bytes, size_t len, bool any_number, json_t **ret_object,
+                            oc_diag_t *diag)
 {
     json_error_t error = {0};
     json_t *json;
@@ -125,9 +219,16 @@ oc_err_t oc_json_load(const char *bytes, size_t len, json_t **ret_object, oc_dia
         return oc_fail(diag, OC_E_INTERNAL, "a NUL byte");
     allocation_failed = false;
     json = load(bytes, len, &error);
+    if (!json && any_number && !allocation_failed &&
+        json_error_code(&error) == json_error_numeric_overflow)
+        json = load_fitted(bytes, len, &error);
     if (allocation_failed)
         return oc_fail(diag, OC_E_NOMEM, "out of memory while parsing JSON");
     if (!json) {
+        if (json_error_code(&error) == json_error_numeric_overflow)
+            return oc_fail(diag, OC_E_INTERNAL,
+                           "JSON with a number that is too large (64 bits, 1e308), near byte %d",
+                           error.position);
         if (json_error_code(&error) == json_error_out_of_memory)
             return oc_fail(diag, OC_E_NOMEM, "out of memory while parsing JSON");
         /* error.text quotes the input, so only the position is passed on. */
@@ -139,6 +240,17 @@ oc_err_t oc_json_load(const char *bytes, size_t len, json_t **ret_object, oc_dia
     }
     *ret_object = json;
     return OC_OK;
+}
+
+oc_err_t oc_json_load(const char *bytes, size_t len, json_t **ret_object, oc_diag_t *diag)
+{
+    return load_object(bytes, len, false, ret_object, diag);
+}
+
+oc_err_t oc_json_load_any_number(const char *bytes, size_t len, json_t **ret_object,
+                                 oc_diag_t *diag)
+{
+    return load_object(bytes, len, true, ret_object, diag);
 }
 
 char *oc_json_dump(const json_t *json)

@@ -22,6 +22,15 @@ static inline void oc_json_decrefp(json_t **json)
 OC_MUST_CHECK oc_err_t oc_json_load(const char *bytes, size_t len, json_t **ret_object,
                                     oc_diag_t *diag);
 
+/* The same, except that a number that overflows is read as 1e99. For JSON whose unknown members do not matter;
+ * never for JSON that is written again. 1e99 fits no field, so a member that does matter is still refused. */
+OC_MUST_CHECK oc_err_t oc_json_load_any_number(const char *bytes, size_t len, json_t **ret_object,
+                                               oc_diag_t *diag);
+
+/* False when the text could hold more than `most` values: it counts the characters outside strings that come
+ * before a value or a member's name. Call it before you parse, which takes 0.2 µs for each value. Any bytes. */
+bool oc_json_small(const char *bytes, size_t len, size_t most);
+
 /* Compact text, malloc'd for the caller; NULL when memory ran out. */
 char *oc_json_dump(const json_t *json);
 

@@ -195,28 +195,25 @@ static bool array_has(json_t *array, const char *text)
     return false;
 }
 
-/* RFC 7517 §4.2 to §4.4: what the key is for. False when it is not for checking JWS signatures. */
-static bool meant_for_jws(json_t *jwk, oc_alg_set_t *ret_allowed)
+/* RFC 7517 §4.2 to §4.4: the key must be for checking JWS signatures. */
+static oc_err_t check_purpose(json_t *jwk, oc_alg_set_t *ret_allowed, oc_diag_t *diag)
 {
     const json_t *use = json_object_get(jwk, "use");
     json_t *key_ops = json_object_get(jwk, "key_ops");
     const json_t *alg = json_object_get(jwk, "alg");
+    oc_alg_t known = OC_ALG_NONE;
 
-    *ret_allowed = OC_ALG_ANY;
     if (use && (!json_is_string(use) || strcmp(json_string_value(use), "sig") != 0))
-        return false;
+        return oc_fail(diag, OC_E_CONFIG, "is not for signatures: its 'use' is not 'sig'");
     if (key_ops && (!json_is_array(key_ops) || !array_has(key_ops, "verify")))
-        return false;
-    if (alg) {
-        oc_alg_t known = json_is_string(alg)
-                             ? oc_alg_parse(json_string_value(alg), json_string_length(alg))
-                             : OC_ALG_NONE;
-
-        if (known == OC_ALG_NONE)
-            return false;
-        *ret_allowed = OC_ALG_BIT(known);
-    }
-    return true;
+        return oc_fail(diag, OC_E_CONFIG,
+                       "is not for checking signatures: its 'key_ops' lacks 'verify'");
+    if (json_is_string(alg))
+        known = oc_alg_parse(json_string_value(alg), json_string_length(alg));
+    if (alg && known == OC_ALG_NONE)
+        return oc_fail(diag, OC_E_CONFIG, "has an 'alg' that is not a known signature algorithm");
+    *ret_allowed = alg ? OC_ALG_BIT(known) : OC_ALG_ANY;
+    return OC_OK;
 }
 
 static oc_err_t add_oct(oc_keyset_t *set, json_t *jwk, const char *kid,
@@ -261,7 +258,8 @@ static oc_err_t add_jwk(oc_keyset_t *set, json_t *jwk, const oc_jwks_options_t *
 {
     const json_t *kid = json_object_get(jwk, "kid");
     const char *kty = json_string_value(json_object_get(jwk, "kty"));
-    oc_alg_set_t allowed;
+    oc_alg_set_t allowed = 0;
+    oc_err_t err;
 
     if (!kty)
         return oc_fail(diag, OC_E_CONFIG, "has no 'kty'");
@@ -269,8 +267,9 @@ static oc_err_t add_jwk(oc_keyset_t *set, json_t *jwk, const oc_jwks_options_t *
         return oc_fail(diag, OC_E_CONFIG, "has a 'kid' that is no string");
     if (kid && json_string_length(kid) > OC_KID_MAX)
         return oc_fail(diag, OC_E_CONFIG, "has a 'kid' of more than %d bytes", OC_KID_MAX);
-    if (!meant_for_jws(jwk, &allowed))
-        return OC_OK;
+    err = check_purpose(jwk, &allowed, diag);
+    if (err)
+        return err;
     if (strcmp(kty, "oct") == 0)
         return add_oct(set, jwk, json_string_value(kid), options, allowed, diag);
     return add_public(set, jwk, kty, json_string_value(kid), options->source, allowed, diag);

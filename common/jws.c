@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "jws.h"
 
+#include <stdint.h>
 #include <string.h>
 
 #include "b64url.h"
@@ -70,8 +71,9 @@ bool oc_jws_shaped(const char *text, size_t text_len)
            all_b64url(s.signature, s.signature_len);
 }
 
+/* values_max: the segment is not parsed when it could hold more JSON values */
 static oc_err_t parse_segment(const char *what, const char *text, size_t text_len,
-                              json_t **ret_object, oc_diag_t *diag)
+                              size_t values_max, json_t **ret_object, oc_diag_t *diag)
 {
     unsigned char bytes[OC_B64URL_DECODED_MAX(OC_JWS_MAX_BYTES)];
     size_t len = 0;
@@ -80,7 +82,10 @@ static oc_err_t parse_segment(const char *what, const char *text, size_t text_le
 
     if (!oc_b64url_decode(text, text_len, bytes, sizeof bytes, &len))
         return oc_fail(diag, OC_E_TOKEN_MALFORMED, "the %s is not strict base64url", what);
-    err = oc_json_load((const char *)bytes, len, ret_object, &cause);
+    if (!oc_json_small((const char *)bytes, len, values_max))
+        return oc_fail(diag, OC_E_TOKEN_MALFORMED, "the %s holds more than %zu values", what,
+                       values_max);
+    err = oc_json_load_any_number((const char *)bytes, len, ret_object, &cause);
     if (err == OC_E_NOMEM)
         return oc_fail(diag, OC_E_NOMEM, "out of memory");
     if (err)
@@ -130,7 +135,11 @@ oc_err_t oc_jws_open(const oc_jws_rules_t *rules, const char *token, size_t toke
                        rules->max_bytes);
     if (!split(token, token_len, &jws))
         return oc_fail(diag, OC_E_TOKEN_MALFORMED, "not three segments with two periods");
-    err = parse_segment("header", jws.header, jws.header_len, &jws.header_json, diag);
+    if (jws.header_len > OC_JWS_HEADER_MAX_BYTES)
+        return oc_fail(diag, OC_E_TOKEN_TOO_LARGE, "the header has %zu bytes; at most %d are read",
+                       jws.header_len, OC_JWS_HEADER_MAX_BYTES);
+    err = parse_segment("header", jws.header, jws.header_len, OC_JWS_HEADER_VALUES_MAX,
+                        &jws.header_json, diag);
     if (!err)
         err = read_header(rules, &jws, diag);
     if (err) {
@@ -159,7 +168,7 @@ oc_err_t oc_jws_check(const oc_jws_t *jws, oc_key_t *key, oc_diag_t *diag)
 
 oc_err_t oc_jws_claims(const oc_jws_t *jws, json_t **ret_claims, oc_diag_t *diag)
 {
-    return parse_segment("payload", jws->payload, jws->payload_len, ret_claims, diag);
+    return parse_segment("payload", jws->payload, jws->payload_len, SIZE_MAX, ret_claims, diag);
 }
 
 void oc_jws_done(oc_jws_t *jws)

@@ -15,6 +15,11 @@
 /* Longest token, for the buffers on the stack here. An MQTT password is at most 65,535 bytes. */
 #define OC_JWS_MAX_BYTES 65535
 
+/* The header is parsed before the signature is checked, so anybody can make a broker do it at will. A larger one
+ * is refused unparsed. The bytes are those of the base64url text: room for a certificate chain (x5c). */
+#define OC_JWS_HEADER_MAX_BYTES 8192
+#define OC_JWS_HEADER_VALUES_MAX 64
+
 typedef struct oc_jws_rules {
     oc_alg_set_t algs; /* allow-list */
     size_t max_bytes;  /* longer tokens are refused before any parsing */

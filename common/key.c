@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "secret.h"
 #include "utf8.h"
 
 static const struct {
@@ -35,6 +36,9 @@ static const char *const digest_names[OC_DIGESTS] = {"SHA256", "SHA384", "SHA512
 
 oc_alg_t oc_alg_parse(const char *name, size_t name_len)
 {
+    /* RFC 9864 §2.2 names EdDSA on this curve. */
+    if (name_len == 7 && memcmp(name, "Ed25519", 7) == 0)
+        return OC_ALG_EDDSA;
     for (int alg = OC_ALG_HS256; alg < OC_ALG_COUNT; alg++) {
         if (strlen(algs[alg].name) == name_len && memcmp(algs[alg].name, name, name_len) == 0)
             return (oc_alg_t)alg;
@@ -322,6 +326,9 @@ oc_err_t oc_keyset_add_secret(oc_keyset_t *set, const unsigned char *secret, siz
     if (secret_len < algs[OC_ALG_HS256].secret_min)
         return oc_fail(diag, OC_E_CONFIG, "'%s' holds %zu bytes; HS256 needs at least %zu", source,
                        secret_len, algs[OC_ALG_HS256].secret_min);
+    err = oc_secret_check(secret, secret_len, source, diag);
+    if (err)
+        return err;
     key = key_new(kid, source);
     if (!key)
         return nomem(diag, source);

@@ -13,7 +13,7 @@
 
 #include "err.h"
 
-/* JWS algorithms, RFC 7518 §3.1 and RFC 8037 §3.1. The zero value is none of them. */
+/* JWS algorithms, RFC 7518 §3.1, RFC 8037 §3.1 and RFC 9864 §2.2. The zero value is none of them. */
 typedef enum oc_alg {
     OC_ALG_NONE = 0,
     OC_ALG_HS256,
@@ -37,7 +37,8 @@ typedef uint32_t oc_alg_set_t;
 #define OC_ALG_BIT(alg) ((oc_alg_set_t)1 << (alg))
 #define OC_ALG_ANY ((oc_alg_set_t)-1)
 
-/* Exact, case-sensitive (RFC 7515 §4.1.1); OC_ALG_NONE for anything else, "none" included. */
+/* Exact, case-sensitive (RFC 7515 §4.1.1); OC_ALG_NONE for anything else, "none" included. "Ed25519" (RFC 9864)
+ * is OC_ALG_EDDSA: the only curve that is supported for EdDSA. */
 oc_alg_t oc_alg_parse(const char *name, size_t name_len);
 const char *oc_alg_name(oc_alg_t alg);
 /* Least bytes of an HMAC secret for the algorithm (RFC 7518 §3.2); 0 for the others. */
@@ -75,8 +76,8 @@ typedef struct oc_keyset {
 
 void oc_keyset_done(oc_keyset_t *set);
 
-/* Add the HMAC secret in a file: its bytes without one trailing newline, at least 32. OC_E_CONFIG
- * with the cause in diag otherwise, as for a file that holds PEM. */
+/* Add the HMAC secret in a file: its bytes without one trailing newline, at least 32, which
+ * oc_secret_check() accepts. OC_E_CONFIG with the cause in diag otherwise. */
 OC_MUST_CHECK oc_err_t oc_keyset_add_secret_file(oc_keyset_t *set, const char *path,
                                                  oc_diag_t *diag);
 
@@ -88,7 +89,7 @@ OC_MUST_CHECK oc_err_t oc_keyset_add_public_file(oc_keyset_t *set, const char *p
 /* Check that a file holds at least one PEM certificate. OC_E_CONFIG with the cause in diag otherwise. */
 OC_MUST_CHECK oc_err_t oc_ca_file_check(const char *path, oc_diag_t *diag);
 
-/* Add an HMAC secret: at least 32 bytes, copied into OpenSSL's keeping.
+/* Add an HMAC secret: at least 32 bytes, which oc_secret_check() accepts. OpenSSL keeps a copy.
  * kid:     bound to this key id; NULL: to none
  * source:  where it came from, for messages
  * allowed: the algorithms that it may check, of those that it is long enough for */

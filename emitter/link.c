@@ -54,9 +54,25 @@ static void go_down_errno(oc_link_t *link, const char *what, int error)
     go_down(link, what, strerror_r(error, buffer, sizeof buffer));
 }
 
+/* The connection ended before the CONNACK. A broker for MQTT 3 alone answers in MQTT 3, or not at all.
+ * False: rc says nothing about the broker's protocol. */
+static bool go_down_unanswered(oc_link_t *link, int rc, int error)
+{
+    if (link->state != OC_LINK_CONNECTING || !link->tcp_up)
+        return false;
+    if (rc == MOSQ_ERR_PROTOCOL || rc == MOSQ_ERR_MALFORMED_PACKET)
+        go_down(link, "cannot connect",
+                "the answer is not MQTT 5; is this a broker for MQTT 3 only?");
+    else if (rc == MOSQ_ERR_CONN_LOST || (rc == MOSQ_ERR_ERRNO && error == 0))
+        go_down(link, "cannot connect", "the peer closed the connection without an MQTT 5 answer");
+    return link->state == OC_LINK_DOWN;
+}
+
 /* rc is libmosquitto's; MOSQ_ERR_ERRNO leaves the cause in errno. */
 static void go_down_library(oc_link_t *link, const char *what, int rc, int error)
 {
+    if (go_down_unanswered(link, rc, error))
+        return;
     if (rc == MOSQ_ERR_ERRNO && error == EPROTO)
         go_down(link, what, "the peer broke off TLS");
     else if (rc == MOSQ_ERR_ERRNO && error != 0)
@@ -74,6 +90,10 @@ static void on_connect(struct mosquitto *client, void *context, int reason_code,
 
     (void)client;
     (void)flags;
+    if (reason_code == MQTT_RC_UNSUPPORTED_PROTOCOL_VERSION) {
+        go_down(link, "refused", "the broker does not accept MQTT 5 (0x84)");
+        return;
+    }
     if (reason_code != 0) {
         go_down_reason(link, "refused", reason_code);
         return;

@@ -31,14 +31,9 @@ static orgcast_err_t publisher_put(orgcast_emitter_t *emitter, oc_item_t *item)
     return err;
 }
 
-/* On the worker it would wait for itself. */
 static orgcast_err_t publisher_flush(orgcast_emitter_t *emitter, int64_t timeout_ms)
 {
-    publisher_t *publisher = (publisher_t *)emitter;
-
-    if (oc_transport_is_worker(publisher->transport))
-        return ORGCAST_E_INVALID;
-    return oc_delivery_flush(&publisher->delivery, timeout_ms);
+    return oc_delivery_flush(&((publisher_t *)emitter)->delivery, timeout_ms);
 }
 
 static void publisher_stats(orgcast_emitter_t *emitter, orgcast_emitter_stats_t *ret_stats)
@@ -49,13 +44,13 @@ static void publisher_stats(orgcast_emitter_t *emitter, orgcast_emitter_stats_t 
 static void publisher_close(orgcast_emitter_t *emitter)
 {
     publisher_t *publisher = (publisher_t *)emitter;
+    oc_callback_t callback;
 
-    /* From inside a callback it would wait for itself, then free what the worker goes on to use. */
-    if (oc_transport_is_worker(publisher->transport))
-        return;
     oc_delivery_close(&publisher->delivery);
     oc_transport_stop(publisher->transport);
+    oc_callback_begin(&callback, emitter);
     oc_delivery_drop_all(&publisher->delivery, oc_clock_monotonic_ms());
+    oc_callback_end(&callback);
     oc_delivery_done(&publisher->delivery);
     oc_token_source_done(&publisher->tokens);
     oc_settings_done(&publisher->settings);
@@ -79,8 +74,8 @@ static orgcast_err_t start(publisher_t *publisher, const orgcast_emitter_options
 
     if (err != ORGCAST_OK)
         return oc_emitter_fail(diag, err, "out of memory");
-    err = oc_transport_start(&publisher->settings, &publisher->tokens, &publisher->delivery,
-                             &publisher->transport, diag);
+    err = oc_transport_start(&publisher->base, &publisher->settings, &publisher->tokens,
+                             &publisher->delivery, &publisher->transport, diag);
     if (err != ORGCAST_OK)
         oc_delivery_done(&publisher->delivery);
     return err;

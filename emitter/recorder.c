@@ -67,8 +67,13 @@ static orgcast_err_t recorder_put(orgcast_emitter_t *emitter, oc_item_t *item)
     (void)pthread_mutex_lock(&recorder->lock);
     err = append(recorder, item);
     (void)pthread_mutex_unlock(&recorder->lock);
-    if (err == ORGCAST_OK && recorder->on_delivery)
+    if (err == ORGCAST_OK && recorder->on_delivery) {
+        oc_callback_t callback;
+
+        oc_callback_begin(&callback, emitter);
         recorder->on_delivery(recorder->context, &report);
+        oc_callback_end(&callback);
+    }
     return err;
 }
 
@@ -142,7 +147,7 @@ orgcast_err_t orgcast_recorder_open(const orgcast_emitter_options_t *options,
     err = oc_sink_init(&recorder->base, &recorder_ops, options, diag);
     if (err == ORGCAST_OK && pthread_mutex_init(&recorder->lock, NULL) != 0) {
         oc_sink_done(&recorder->base);
-        err = oc_emitter_fail(diag, ORGCAST_E_NOMEM, "no lock to be had");
+        err = oc_emitter_fail(diag, ORGCAST_E_NOMEM, "no lock is available");
     }
     if (err != ORGCAST_OK) {
         free(recorder);

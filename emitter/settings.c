@@ -74,15 +74,17 @@ static orgcast_err_t check_readable(const char *name, const char *path, orgcast_
     return ORGCAST_OK;
 }
 
-static char *random_client_id(void)
+static orgcast_err_t random_client_id(char **ret_client_id, orgcast_diag_t *diag)
 {
-    char *client_id = NULL;
     uint64_t number;
 
-    if (!oc_random_bytes(&number, sizeof number) ||
-        asprintf(&client_id, "orgcast-emitter-%016" PRIx64, number) < 0)
-        return NULL;
-    return client_id;
+    if (!oc_random_bytes(&number, sizeof number))
+        return oc_emitter_fail(diag, ORGCAST_E_IO, OC_NO_RANDOM_BYTES);
+    if (asprintf(ret_client_id, "orgcast-emitter-%016" PRIx64, number) < 0) {
+        *ret_client_id = NULL;
+        return oc_emitter_fail(diag, ORGCAST_E_NOMEM, "out of memory");
+    }
+    return ORGCAST_OK;
 }
 
 static orgcast_err_t copy_strings(oc_settings_t *settings, const orgcast_emitter_options_t *options,
@@ -91,14 +93,13 @@ static orgcast_err_t copy_strings(oc_settings_t *settings, const orgcast_emitter
     bool ok = true;
 
     settings->host = oc_copy(options->host, DEFAULT_HOST, &ok);
-    settings->client_id =
-        options->client_id ? oc_copy(options->client_id, NULL, &ok) : random_client_id();
+    settings->client_id = oc_copy(options->client_id, NULL, &ok);
     settings->tls_ca_file = oc_copy(options->tls_ca_file, NULL, &ok);
     settings->tls_cert_file = oc_copy(options->tls_cert_file, NULL, &ok);
     settings->tls_key_file = oc_copy(options->tls_key_file, NULL, &ok);
-    if (!ok || !settings->client_id)
+    if (!ok)
         return oc_emitter_fail(diag, ORGCAST_E_NOMEM, "out of memory");
-    return ORGCAST_OK;
+    return settings->client_id ? ORGCAST_OK : random_client_id(&settings->client_id, diag);
 }
 
 orgcast_err_t oc_settings_init(oc_settings_t *settings, const orgcast_emitter_options_t *options,

@@ -23,6 +23,18 @@ struct orgcast_emitter {
     char *source;
 };
 
+/* A callback of an emitter that runs on this thread. Inside it, orgcast_emitter_flush() and
+ * orgcast_emitter_close() refuse that emitter, because they would wait for the callback or free what its
+ * caller still uses. Callbacks nest: a report of one emitter may emit to a recorder. */
+typedef struct oc_callback {
+    const orgcast_emitter_t *emitter;
+    const struct oc_callback *outer;
+} oc_callback_t;
+
+/* `callback` is the caller's and must stay where it is until oc_callback_end(), on the same thread. */
+void oc_callback_begin(oc_callback_t *callback, const orgcast_emitter_t *emitter);
+void oc_callback_end(const oc_callback_t *callback);
+
 /* options may be NULL. ORGCAST_E_INVALID, _NOMEM; nothing to undo then. */
 ORGCAST_MUST_CHECK orgcast_err_t oc_sink_init(orgcast_emitter_t *emitter, const oc_sink_ops_t *ops,
                                               const orgcast_emitter_options_t *options,

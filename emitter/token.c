@@ -78,15 +78,14 @@ static bool put(cJSON *claims, const char *name, const char *value)
 }
 
 /* NumericDates are written as integers: cJSON prints every number up to 2^53 so. */
-static char *claims_json(const oc_token_source_t *source, int64_t now_s)
+static char *claims_json(const oc_token_source_t *source, const char *token_id, int64_t now_s)
 {
     OC_CLEANUP(json_deletep) cJSON *claims = cJSON_CreateObject();
-    char token_id[OC_UUID_TEXT_LEN];
 
-    if (!claims || !oc_uuid7_next(now_s * 1000, token_id) || !put(claims, "sub", source->subject) ||
-        !put(claims, "iss", source->issuer) || !put(claims, "aud", source->audience) ||
-        !put(claims, "org_id", source->organization_id) || !put(claims, "scope", source->scope) ||
-        !put(claims, "jti", token_id) || !cJSON_AddNumberToObject(claims, "iat", (double)now_s) ||
+    if (!claims || !put(claims, "sub", source->subject) || !put(claims, "iss", source->issuer) ||
+        !put(claims, "aud", source->audience) || !put(claims, "org_id", source->organization_id) ||
+        !put(claims, "scope", source->scope) || !put(claims, "jti", token_id) ||
+        !cJSON_AddNumberToObject(claims, "iat", (double)now_s) ||
         !cJSON_AddNumberToObject(claims, "exp", (double)(now_s + source->lifetime_s)))
         return NULL;
     return cJSON_PrintUnformatted(claims);
@@ -98,9 +97,15 @@ static orgcast_err_t mint(const oc_token_source_t *source, int64_t now_s, char *
     unsigned char *key = NULL;
     size_t key_len = 0;
     oc_diag_t cause = {0};
-    char *claims = claims_json(source, now_s);
-    oc_err_t err = claims ? OC_OK : oc_fail(&cause, OC_E_NOMEM, "out of memory while minting");
+    char token_id[OC_UUID_TEXT_LEN];
+    char *claims = NULL;
+    oc_err_t err = OC_OK;
 
+    if (!oc_uuid7_next(now_s * 1000, token_id))
+        return oc_emitter_fail(diag, ORGCAST_E_IO, OC_NO_RANDOM_BYTES);
+    claims = claims_json(source, token_id, now_s);
+    if (!claims)
+        err = oc_fail(&cause, OC_E_NOMEM, "out of memory while minting");
     if (err == OC_OK)
         err = oc_file_read(source->signing_key_file, KEY_FILE_MAX, &key, &key_len, &cause);
     if (err == OC_OK) {

@@ -16,6 +16,7 @@
 #include "clock.h"
 #include "fail.h"
 #include "link.h"
+#include "sink.h"
 #include "uuid7.h"
 
 /* A connection that held this long was a good one: the next pause is short again. */
@@ -27,6 +28,7 @@
 #define IPV4_WILDCARD "0.0.0.0"
 
 struct oc_transport {
+    const orgcast_emitter_t *emitter;
     const oc_settings_t *settings;
     const oc_token_source_t *tokens;
     oc_delivery_t *delivery;
@@ -232,9 +234,8 @@ static void pause_before_retry(oc_transport_t *transport)
     }
 }
 
-static void *work(void *context)
+static void run(oc_transport_t *transport)
 {
-    oc_transport_t *transport = context;
     const oc_settings_t *settings = transport->settings;
 
     while (!stopping(transport)) {
@@ -259,6 +260,17 @@ static void *work(void *context)
                              settings->backoff_max_ms);
         pause_before_retry(transport);
     }
+}
+
+/* The worker counts as inside a callback all the time, because it calls all three of them. */
+static void *work(void *context)
+{
+    oc_transport_t *transport = context;
+    oc_callback_t callback;
+
+    oc_callback_begin(&callback, transport->emitter);
+    run(transport);
+    oc_callback_end(&callback);
     return NULL;
 }
 
@@ -276,14 +288,15 @@ static int start_worker(oc_transport_t *transport)
     return rc;
 }
 
-orgcast_err_t oc_transport_start(const oc_settings_t *settings, const oc_token_source_t *tokens,
-                                 oc_delivery_t *delivery, oc_transport_t **ret_transport,
-                                 orgcast_diag_t *diag)
+orgcast_err_t oc_transport_start(const orgcast_emitter_t *emitter, const oc_settings_t *settings,
+                                 const oc_token_source_t *tokens, oc_delivery_t *delivery,
+                                 oc_transport_t **ret_transport, orgcast_diag_t *diag)
 {
     oc_transport_t *transport = calloc(1, sizeof *transport);
 
     if (!transport)
         return oc_emitter_fail(diag, ORGCAST_E_NOMEM, "out of memory");
+    transport->emitter = emitter;
     transport->settings = settings;
     transport->tokens = tokens;
     transport->delivery = delivery;
@@ -291,12 +304,12 @@ orgcast_err_t oc_transport_start(const oc_settings_t *settings, const oc_token_s
     transport->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (transport->wake_fd < 0) {
         free(transport);
-        return oc_emitter_fail(diag, ORGCAST_E_NOMEM, "no file descriptor to be had");
+        return oc_emitter_fail(diag, ORGCAST_E_NOMEM, "no file descriptor is available");
     }
     if (start_worker(transport) != 0) {
         (void)close(transport->wake_fd);
         free(transport);
-        return oc_emitter_fail(diag, ORGCAST_E_NOMEM, "no thread to be had");
+        return oc_emitter_fail(diag, ORGCAST_E_NOMEM, "no thread is available");
     }
     *ret_transport = transport;
     return ORGCAST_OK;
@@ -307,11 +320,6 @@ void oc_transport_wake(oc_transport_t *transport)
     const uint64_t one = 1;
 
     (void)!write(transport->wake_fd, &one, sizeof one);
-}
-
-bool oc_transport_is_worker(const oc_transport_t *transport)
-{
-    return pthread_equal(pthread_self(), transport->worker) != 0;
 }
 
 void oc_transport_stop(oc_transport_t *transport)

@@ -13,9 +13,10 @@
 
 typedef struct oc_transport oc_transport_t;
 
-/* All three are borrowed until oc_transport_stop() returns. ORGCAST_E_NOMEM: no memory, no thread or
- * no file descriptor to be had. */
-ORGCAST_MUST_CHECK orgcast_err_t oc_transport_start(const oc_settings_t *settings,
+/* The inputs are borrowed until oc_transport_stop() returns. emitter: the one whose callbacks the worker
+ * runs. ORGCAST_E_NOMEM: no memory, thread or file descriptor is available. */
+ORGCAST_MUST_CHECK orgcast_err_t oc_transport_start(const orgcast_emitter_t *emitter,
+                                                    const oc_settings_t *settings,
                                                     const oc_token_source_t *tokens,
                                                     oc_delivery_t *delivery,
                                                     oc_transport_t **ret_transport,
@@ -24,10 +25,7 @@ ORGCAST_MUST_CHECK orgcast_err_t oc_transport_start(const oc_settings_t *setting
 /* There is something to publish, or the delivery is closing. Any thread. */
 void oc_transport_wake(oc_transport_t *transport);
 
-/* True on the worker, that is inside token_fn, on_connection and, mostly, on_delivery. */
-bool oc_transport_is_worker(const oc_transport_t *transport);
-
-/* After oc_delivery_close(): waits for the worker to end, and frees. */
+/* Wait for the worker to end, then free the transport. Call oc_delivery_close() before. */
 void oc_transport_stop(oc_transport_t *transport);
 
 #endif

@@ -8,7 +8,10 @@
 
 #define OC_UUID_TEXT_LEN 37 /* with the NUL */
 
-/* Random bytes from the kernel. False: there are none to be had. */
+/* What a diag says when one of these functions fails. */
+#define OC_NO_RANDOM_BYTES "the system has no random bytes"
+
+/* Random bytes from the kernel. False: the kernel refuses them. */
 bool oc_random_bytes(void *ret_bytes, size_t len);
 
 /* The next UUIDv7 (RFC 9562 §5.7). Within a process each is greater than every earlier one, also

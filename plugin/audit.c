@@ -63,7 +63,9 @@ struct oc_audit {
 #define STRING_BYTES(field, member, max) char field[sizeof(",\"" member "\":\"\"") - 1 + (max)];
 struct longest_line {
     OC_AUDIT_STRINGS(STRING_BYTES)
-    char rest[sizeof("{\"time\":\"2026-11-24T10:00:00.123Z\",\"protocol\":2147483647}\n") - 1];
+    char rest[sizeof("{\"time\":\"2026-11-24T10:00:00.123Z\",\"protocol\":2147483647,"
+                     "\"count\":18446744073709551615}\n") -
+              1];
 };
 static_assert(sizeof(struct longest_line) <= OC_AUDIT_LINE_MAX, "a line is longer than its buffer");
 
@@ -86,13 +88,14 @@ static char *put_padded(char *out, uint64_t value, int digits, char after)
     return out + digits + 1;
 }
 
-static char *put_number(char *out, uint64_t value, char after)
+static char *put_number(char *out, uint64_t value)
 {
     int digits = 1;
 
     for (uint64_t rest = value; rest >= 10; rest /= 10)
         digits++;
-    return put_padded(out, value, digits, after);
+    (void)put_padded(out, value, digits, '\0');
+    return out + digits;
 }
 
 static char *put_escape(char *out, uint32_t code)
@@ -208,12 +211,11 @@ size_t oc_audit_format(const oc_audit_entry_t *entry, char out[static OC_AUDIT_L
     }
     OC_AUDIT_STRINGS(PUT_STRING)
 #undef PUT_STRING
-    if (entry->protocol > 0) {
-        at = put_literal(at, ",\"protocol\":");
-        at = put_number(at, (uint64_t)entry->protocol, '}');
-    } else {
-        *at++ = '}';
-    }
+    if (entry->protocol > 0)
+        at = put_number(put_literal(at, ",\"protocol\":"), (uint64_t)entry->protocol);
+    if (entry->count > 0)
+        at = put_number(put_literal(at, ",\"count\":"), entry->count);
+    *at++ = '}';
     *at++ = '\n';
     return (size_t)(at - out);
 }
@@ -380,7 +382,8 @@ static void put_lost(lines_t *batch)
     at = put_literal(at, "{");
     at = put_time(at, batch->lost_ms);
     at = put_literal(at, ",\"action\":\"audit_lost\",\"count\":");
-    at = put_number(at, batch->lost, '}');
+    at = put_number(at, batch->lost);
+    *at++ = '}';
     *at++ = '\n';
     batch->len = (size_t)(at - batch->bytes);
     batch->lost = 0;

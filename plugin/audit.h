@@ -45,7 +45,8 @@ typedef struct oc_audit_entry {
     const char *topic; /* or filter */
     const char *address;
     const char *detail;
-    int protocol; /* MQTT's version: 3, 4 or 5; 0: left out */
+    int protocol;   /* MQTT's version: 3, 4 or 5; 0: left out */
+    uint64_t count; /* of the decisions that the line stands for; 0: left out, it is one */
 } oc_audit_entry_t;
 
 typedef struct oc_audit oc_audit_t;

@@ -11,9 +11,11 @@
 
 #define OC_CONTROL_REQUEST_MAX 65536 /* bytes */
 #define OC_CONTROL_COMMANDS_MAX 64   /* in one request */
+#define OC_CONTROL_VALUES_MAX 4096   /* JSON values in a request, as oc_json_small() counts them */
 #define OC_CONTROL_CORRELATION_MAX 256
-#define OC_CONTROL_ANSWER_MAX 262144 /* bytes; once it has so many, further commands are refused */
-#define OC_CONTROL_PAGE_MAX 1000     /* rows of a listing in one answer */
+/* Once the commands of a request and their answers have cost this many bytes, further ones are refused. */
+#define OC_CONTROL_ANSWER_MAX 262144
+#define OC_CONTROL_PAGE_MAX 1000 /* rows of a listing in one answer */
 
 /* One replay gives so many events and bytes, but always one event; the broker drops what a client has not
  * fetched beyond max_queued_messages (1000) packets. Then the client asks for the next ones. */
@@ -34,7 +36,6 @@ typedef struct oc_control_asker {
 /* What one command came to, for the audit log. Borrowed during the call. */
 typedef struct oc_control_outcome {
     const char *command; /* its name; "" when it has none that is known */
-    bool admin;
     oc_err_t err;
     const char *detail; /* whom it is about, or what is wrong */
 } oc_control_outcome_t;
@@ -57,8 +58,9 @@ typedef struct oc_control_answer {
     char *failed_text;
 } oc_control_answer_t;
 
-/* Carry out a request. Whatever is wrong with it stands in the answer; errors are OC_E_NOMEM, and then
- * some of its commands may have been carried out, and OC_E_LIMIT_RATE: then none was, and there is no answer.
+/* Carry out a request. The answer says what is wrong with it.
+ * Errors: OC_E_NOMEM: some of the commands may have run. OC_E_LIMIT_RATE: none ran, and there is no answer,
+ * because the connection went on asking after an answer with that code.
  * payload: borrowed, any bytes */
 OC_MUST_CHECK oc_err_t oc_control_handle(oc_gate_t *gate, const oc_control_asker_t *asker,
                                          const char *payload, size_t len, int64_t now_s,

@@ -15,6 +15,8 @@ typedef struct oc_control_call {
     int64_t now_s;
     json_t *data; /* the answer's object, to be filled */
     uint64_t ticket;
+    const char *told; /* what the client reads instead of diag, which is for the log; NULL: diag */
+    size_t cost; /* of the events that were sent */
 } oc_control_call_t;
 
 /* On error, diag says what is wrong. OC_E_NOMEM when data could not be filled. */

@@ -90,7 +90,7 @@ static oc_err_t check_rate(oc_control_call_t *call, oc_slice_t org, oc_diag_t *d
 }
 
 typedef struct giving {
-    const oc_control_call_t *call;
+    oc_control_call_t *call;
     const oc_identity_t *identity;
     oc_bucket_t *account; /* the organization's */
     uint64_t now_ms;
@@ -101,7 +101,7 @@ typedef struct giving {
 static bool give(void *context, const char *topic, const char *payload, size_t len)
 {
     giving_t *giving = context;
-    const oc_control_call_t *call = giving->call;
+    oc_control_call_t *call = giving->call;
     size_t bytes = strlen(topic) + len;
 
     if (oc_acl_deliver(&call->gate->config->acl_rules, giving->identity, topic, call->now_s))
@@ -110,8 +110,7 @@ static bool give(void *context, const char *topic, const char *payload, size_t l
     /* An event is smaller than 256 MiB. */
     oc_bucket_spend(&call->gate->shared->replays, broker_rate, giving->now_ms, (uint32_t)bytes);
     oc_bucket_spend(giving->account, org_rate, giving->now_ms, (uint32_t)bytes);
-    oc_gate_note_answer(call->gate, call->asker->session, call->now_s,
-                        bytes + OC_GATE_ANSWER_OVERHEAD);
+    call->cost += bytes + OC_GATE_ANSWER_OVERHEAD;
     return call->broker->send(call->broker->context, topic, payload, len);
 }
 

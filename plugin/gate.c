@@ -4,8 +4,7 @@
 #include <openssl/crypto.h>
 #include <string.h>
 
-/* How long after a SIGHUP its authentications may come. */
-#define RELOAD_S 1
+#include "jws.h"
 
 /* A refresh from where bad tokens come takes as much as an answer of this size. */
 #define HELD_REFRESH_BYTES 262144
@@ -35,42 +34,39 @@ static bool same_token(const oc_session_t *session, const oc_gate_token_t *token
     return CRYPTO_memcmp(token->hash, oc_session_token_hash(session), OC_SESSION_HASH_LEN) == 0;
 }
 
-/* The username that a session has in the broker is its subject. */
-static bool same_name(const oc_session_t *session, const oc_gate_client_t *client)
+/* Whether a client that may be known is the session's. */
+static bool is_same_client(oc_gate_t *gate, const oc_gate_client_t *client, oc_session_t *session,
+                           const oc_gate_token_t *token)
 {
-    const oc_identity_t *identity = oc_session_identity(session);
-
-    return client->username && (!identity || strcmp(client->username, identity->subject) == 0);
-}
-
-bool oc_gate_recognizes(oc_gate_t *gate, const oc_gate_client_t *client,
-                        const oc_gate_token_t *token, int64_t now_s)
-{
-    oc_sessions_t *sessions = gate->shared->sessions;
-    oc_session_t *session = oc_sessions_find(sessions, client->client, client->id);
-    bool reloading = now_s <= gate->reloaded_s + RELOAD_S;
-
-    /* Without an address it is no connection, but a session that the broker restored from disk; it
-     * gets no identity, and so nothing, until it connects. */
-    if (!session)
-        return client->address == NULL;
-    if (oc_session_foreign(session))
-        return false;
-    /* A client that only now connects has none. */
-    if (client->has_subscriptions)
+    if (client->known == OC_GATE_KNOWN)
         return true;
     if (!oc_session_no_password(session))
-        /* A client may come back, on memory used before, right after a SIGHUP; it rarely sends its
-         * subject as username. One that does is found out by its first SUBSCRIBE. */
-        return same_token(session, token) &&
-               (oc_session_connected(session) || (reloading && same_name(session, client)));
-    if (!reloading || !same_name(session, client))
-        return false;
-    /* There is no token to compare. Nothing is queued for it, so it loses nothing by becoming a name
-     * without rights; and whoever only looks like it gains nothing. */
+        return same_token(session, token);
+    /* There is no token to compare. The client has no subscriptions, so it misses nothing without rights. */
     if (!oc_session_connected(session))
-        oc_sessions_revoke(sessions, session);
+        oc_sessions_revoke(gate->shared->sessions, session);
     return true;
+}
+
+oc_gate_party_t oc_gate_recognize(oc_gate_t *gate, const oc_gate_client_t *client,
+                                  const oc_gate_token_t *token)
+{
+    oc_session_t *session = oc_sessions_find(gate->shared->sessions, client->client, client->id);
+
+    if (client->known == OC_GATE_NEW)
+        return OC_GATE_CONNECTS;
+    if (session && oc_session_foreign(session))
+        return OC_GATE_THEIRS;
+    if (session)
+        return is_same_client(gate, client, session, token) ? OC_GATE_OURS : OC_GATE_CONNECTS;
+    /* Restored from disk, without its password: nobody could tell whether it was good. Without a session
+     * it gets no event until it connects. */
+    if (!client->address)
+        return OC_GATE_OURS;
+    if (client->known == OC_GATE_PERHAPS)
+        return OC_GATE_CONNECTS;
+    return gate->config->defer_non_jwt && !oc_jws_shaped(token->bytes, token->len) ? OC_GATE_THEIRS
+                                                                                   : OC_GATE_OURS;
 }
 
 static const oc_bucket_rate_t answer_rate = {.burst = OC_GATE_ANSWERS_BURST,
@@ -111,10 +107,13 @@ void oc_gate_note_answer(oc_gate_t *gate, oc_session_t *session, int64_t now_s, 
                         bytes < OC_GATE_ANSWERS_BURST ? (uint32_t)bytes : OC_GATE_ANSWERS_BURST);
 }
 
-/* Bad tokens are a reason to look at fewer of them; want of memory or of a key is not the client's fault. */
-static bool is_bad_token(oc_err_t err)
+/* An address that sends bad tokens is slowed down. The first token with a new key counts as one: else made-up key
+ * ids would never count. After a key rotation the others wait for the same key, and do not count. */
+static bool is_bad_token(oc_err_t err, oc_key_miss_t miss)
 {
-    return err != OC_OK && err != OC_E_NOMEM && err != OC_E_KEY_UNKNOWN;
+    if (err == OC_E_KEY_UNKNOWN)
+        return miss != OC_KEY_AWAITED;
+    return err != OC_OK && err != OC_E_NOMEM;
 }
 
 /* Whether too many bad tokens came from where this one comes from. Behind a NAT a connection that was let in is not
@@ -136,16 +135,19 @@ static oc_err_t identify(oc_gate_t *gate, const char *address, oc_session_t *ses
                          oc_diag_t *diag)
 {
     oc_shared_t *shared = gate->shared;
+    bool known = oc_verifier_knows(gate->verifier, token->hash);
     oc_identity_t *identity = NULL;
+    oc_key_miss_t miss = OC_KEY_ABSENT;
     oc_err_t err;
 
-    if (!oc_verifier_knows(gate->verifier, token->hash) && is_held(gate, address, session, now_s))
+    if (!known && is_held(gate, address, session, now_s))
         return oc_fail(diag, OC_E_LIMIT_RATE, "too many bad tokens from this address");
     err = oc_verifier_identify(gate->verifier, token->bytes, token->len, token->hash, now_s,
-                               &identity, diag);
+                               &identity, &miss, diag);
     if (!err && oc_revocations_match(shared->revocations, identity))
         err = oc_fail(diag, OC_E_TOKEN_REVOKED, "the token is revoked");
-    if (is_bad_token(err))
+    /* A client that repeats an expired token does not lock out others behind its address. */
+    if (is_bad_token(err, miss) && !known)
         oc_penalty_note(shared->penalty, address, now_s);
     if (err) {
         oc_identity_unref(identity);
@@ -163,6 +165,24 @@ static bool is_bridge_id(const char *client_id)
     return strncmp(client_id, "local.", 6) == 0;
 }
 
+/* Whether what the broker keeps under the client's id, if anything, is the same subject's. An unbound id gets
+ * nothing queued, but subscriptions and unacknowledged events stay. Mosquitto 2.0 does not tell of sessions that
+ * the plugin does not know; deliveries are checked anyway. */
+static bool may_resume(const oc_gate_t *gate, const oc_gate_client_t *client,
+                       const oc_identity_t *identity)
+{
+    const oc_sessions_t *sessions = gate->shared->sessions;
+    const oc_session_t *session = oc_sessions_find_id(sessions, client->id);
+
+    if (session && !oc_session_resumable(sessions, session, identity))
+        return false;
+    if (!client->holder || oc_sessions_find(sessions, client->holder, client->id))
+        return true;
+    /* The name in another authenticator's session is not a subject. */
+    return !gate->config->defer_non_jwt && client->holder_username &&
+           strcmp(client->holder_username, identity->subject) == 0;
+}
+
 /* identity: NULL for a client of another authenticator */
 static oc_err_t check_client_id(const oc_gate_t *gate, const oc_gate_client_t *client,
                                 const oc_identity_t *identity, int64_t now_s, oc_diag_t *diag)
@@ -172,15 +192,17 @@ static oc_err_t check_client_id(const oc_gate_t *gate, const oc_gate_client_t *c
                        OC_CLIENT_ID_MAX);
     if (is_bridge_id(client->id))
         return oc_fail(diag, OC_E_CLIENT_ID_IN_USE, "it is a bridge's");
-    /* An id with a slash is somebody's: taking it would end their session, or keep them out. */
-    if (identity && (!client->clean_start || strchr(client->id, '/')) &&
-        !oc_identity_binds_client_id(identity, client->id))
-        return oc_fail(diag, OC_E_CLIENT_ID_NOT_BOUND,
-                       "a persistent session, or an id with a slash, needs the form %s/...",
+    /* An id with a slash belongs to an organization or a service. */
+    if (identity && strchr(client->id, '/') && !oc_identity_binds_client_id(identity, client->id))
+        return oc_fail(diag, OC_E_CLIENT_ID_NOT_BOUND, "an id with a slash needs the form %s/...",
                        identity->any_org ? "{subject}" : "{organizationId}");
     if (oc_sessions_check_id(gate->shared->sessions, client->id, identity, now_s) != OC_OK)
         return oc_fail(diag, OC_E_CLIENT_ID_IN_USE,
                        "it is another subject's, or an answer to it is on its way");
+    if (identity && !client->clean_start && !oc_identity_binds_client_id(identity, client->id) &&
+        !may_resume(gate, client, identity))
+        return oc_fail(diag, OC_E_CLIENT_ID_NOT_BOUND,
+                       "the broker keeps another subject's session under this id");
     return OC_OK;
 }
 
@@ -304,7 +326,7 @@ void oc_gate_measure(oc_gate_t *gate, int64_t now_s)
     metrics->audit_lines_lost = shared->audit ? oc_audit_lost(shared->audit) : 0;
     metrics->jwks_age_s = OC_METRIC_ABSENT;
     if (oc_verifier_fetched(gate->verifier, &fetched_s)) {
-        int64_t since_s = fetched_s == INT64_MIN ? (int64_t)metrics->started_s : fetched_s;
+        int64_t since_s = fetched_s == 0 ? (int64_t)metrics->started_s : fetched_s;
 
         metrics->jwks_age_s = now_s > since_s ? (uint64_t)(now_s - since_s) : 0;
     }

@@ -17,21 +17,31 @@ typedef struct oc_gate {
     oc_verifier_t *verifier;
     oc_shared_t *shared; /* borrowed */
     void *owner;         /* of the sessions that it lets in: oc_session_owner() */
-    int64_t reloaded_s;  /* when SIGHUP was last served; 0 after the tick that follows */
+    int64_t reloaded_s;  /* when SIGHUP was last served; 0 after the next tick */
 } oc_gate_t;
 
 /* Bytes. MQTT allows 65,535, which whoever lists sessions would have to read. */
 #define OC_CLIENT_ID_MAX 512
 
+/* Whether the broker has the client already and authenticates it again, as it does on SIGHUP. */
+typedef enum oc_gate_known {
+    OC_GATE_NEW,     /* it connects now */
+    OC_GATE_PERHAPS, /* the broker cannot tell */
+    OC_GATE_KNOWN,
+} oc_gate_known_t;
+
 /* What the broker knows of a client that authenticates. Borrowed. */
 typedef struct oc_gate_client {
     const void *client;
     const char *id;
-    const char *address; /* NULL: the broker restored the session from disk, or there is none */
-    const char *username;
+    const char *address; /* NULL: the broker restored the session from disk */
+    oc_gate_known_t known;
     bool clean_start;
-    bool has_subscriptions; /* so its session is there already */
-    bool no_password;       /* the token came by MQTT 5 enhanced authentication */
+    bool no_password; /* the token came by MQTT 5 enhanced authentication */
+    /* The client whose session the broker has under this id, and its username. NULL: there is none, or
+     * the broker cannot tell. */
+    const void *holder;
+    const char *holder_username;
 } oc_gate_client_t;
 
 /* log and errors: as for oc_keyring_new(). owner: also the context of log */
@@ -50,12 +60,19 @@ typedef struct oc_gate_token {
 OC_MUST_CHECK bool oc_gate_token(oc_gate_t *gate, const char *bytes, size_t len,
                                  oc_gate_token_t *ret_token);
 
-/* On SIGHUP the broker authenticates every session again, offline ones too, with what they once connected
- * with and the username that they have now. Refusing one there is a use after free in Mosquitto 2.0.11,
- * and a session keeps its identity until its token's time is over, whatever became of the key: so these
- * are recognized, and let pass as they are. */
-bool oc_gate_recognizes(oc_gate_t *gate, const oc_gate_client_t *client,
-                        const oc_gate_token_t *token, int64_t now_s);
+/* Who decides on a client that authenticates. */
+typedef enum oc_gate_party {
+    OC_GATE_CONNECTS, /* its token: see oc_gate_check() */
+    OC_GATE_OURS,     /* nobody: it stays as it is */
+    OC_GATE_THEIRS,   /* the broker's other authenticators; its session here stays as it is */
+} oc_gate_party_t;
+
+/* On SIGHUP the broker authenticates every client again, also those without a connection. A client keeps
+ * its session until its token expires, whatever happened to the key. Never refuse a client without a
+ * connection: Mosquitto would free it and go on using it. Never give it a session either: the plugin would
+ * end a connection that does not exist, with the same effect. */
+oc_gate_party_t oc_gate_recognize(oc_gate_t *gate, const oc_gate_client_t *client,
+                                  const oc_gate_token_t *token);
 
 /* Whether a client with this token may connect.
  * ret_identity: a reference for the caller

@@ -11,8 +11,10 @@
 #include "mem.h"
 #include "utf8.h"
 
-/* NumericDate values are exact up to here, in a double as well as in the arithmetic below. */
-#define NUMERIC_DATE_MAX 9007199254740991.0
+/* The last second of the year 9999. A later time is milliseconds: those after 1978 are above it. */
+#define NUMERIC_DATE_MAX 253402300799.0
+/* A double is exact down to here. */
+#define NUMERIC_DATE_MIN (-9007199254740991.0)
 
 /* RFC 7519 §2, NumericDate: a JSON number of seconds; a fraction is cut off. */
 static oc_err_t numeric_date(json_t *claims, const char *name, bool required, bool *ret_present,
@@ -27,7 +29,11 @@ static oc_err_t numeric_date(json_t *claims, const char *name, bool required, bo
     if (!json_is_number(value))
         return oc_fail(diag, OC_E_CLAIM_INVALID, "%s is not a number", name);
     seconds = floor(json_number_value(value));
-    if (!(fabs(seconds) <= NUMERIC_DATE_MAX))
+    if (seconds > NUMERIC_DATE_MAX)
+        return oc_fail(diag, OC_E_CLAIM_INVALID,
+                       "%s is after the year 9999; it looks like milliseconds, but must be seconds",
+                       name);
+    if (seconds < NUMERIC_DATE_MIN)
         return oc_fail(diag, OC_E_CLAIM_INVALID, "%s is out of range", name);
     *ret_s = (int64_t)seconds;
     return OC_OK;
@@ -306,16 +312,18 @@ static oc_err_t note_org_array(const oc_claim_rules_t *rules, json_t *array, org
     return OC_OK;
 }
 
-static oc_err_t read_orgs(const oc_claim_rules_t *rules, json_t *claims, bool any_org,
+/* An administrator without an organization has its commands and the status topics, and no events. */
+static oc_err_t read_orgs(const oc_claim_rules_t *rules, json_t *claims, const scopes_t *scopes,
                           org_list_t *ret, oc_diag_t *diag)
 {
+    bool needs_none = scopes->any_org || scopes->admin;
     json_t *value = oc_json_pointer_get(claims, rules->org_claim);
     oc_err_t err = OC_OK;
 
     ret->count = 0;
     ret->max = rules->max_orgs < OC_ORGS_PER_TOKEN_MAX ? rules->max_orgs : OC_ORGS_PER_TOKEN_MAX;
     if (!value)
-        return any_org
+        return needs_none
                    ? OC_OK
                    : oc_fail(diag, OC_E_CLAIM_MISSING, "nothing at org_claim %s", rules->org_claim);
     if (json_is_string(value)) {
@@ -332,7 +340,7 @@ static oc_err_t read_orgs(const oc_claim_rules_t *rules, json_t *claims, bool an
         err = oc_fail(diag, OC_E_CLAIM_INVALID,
                       "org_claim %s is neither a string, an array nor an object", rules->org_claim);
     }
-    if (!err && ret->count == 0 && !any_org)
+    if (!err && ret->count == 0 && !needs_none)
         return oc_fail(diag, OC_E_ORG_INVALID, "org_claim %s holds no valid organization id",
                        rules->org_claim);
     return err;
@@ -425,7 +433,7 @@ oc_err_t oc_identity_from_claims(const oc_claim_rules_t *rules, json_t *claims, 
         (err = read_subject(rules, claims, &parts.subject, diag)) ||
         (err = read_jti(claims, &parts.jti, diag)) ||
         (err = read_scopes(rules, claims, &parts.scopes, diag)) ||
-        (err = read_orgs(rules, claims, parts.scopes.any_org, &parts.list, diag)))
+        (err = read_orgs(rules, claims, &parts.scopes, &parts.list, diag)))
         return err;
     return make(&parts, ret_identity, diag);
 }

@@ -26,8 +26,7 @@ static pthread_mutex_t writer_lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* Who can write the file can make the broker accept tokens: so it must be root's, the broker's or its
  * folder's owner's, and nobody else may write it. */
-static oc_err_t read_trusted(const char *path, unsigned char **ret_bytes, size_t *ret_len,
-                             oc_diag_t *diag)
+static oc_err_t get_owner(const char *path, uid_t *ret_owner, oc_diag_t *diag)
 {
     OC_CLEANUP(oc_freep) char *folder = strdup(path);
     struct stat above;
@@ -36,29 +35,45 @@ static oc_err_t read_trusted(const char *path, unsigned char **ret_bytes, size_t
         return oc_fail(diag, OC_E_NOMEM, "out of memory");
     if (stat(dirname(folder), &above) != 0)
         return oc_fail(diag, OC_E_IO, "'%s': %s", path, strerror(errno));
-    return oc_file_read_trusted(path, above.st_uid, CACHE_MAX_BYTES, ret_bytes, ret_len, diag);
+    *ret_owner = above.st_uid;
+    return OC_OK;
 }
 
-/* The object of all sets, owned by the caller. OC_E_IO when there is no file or none that holds them. */
+/* Whether there is a file that may hold sets: not a missing, too long or untrusted one. */
+static bool may_hold_sets(const char *path, uid_t owner)
+{
+    struct stat st;
+
+    if (lstat(path, &st) != 0)
+        return errno != ENOENT;
+    return oc_file_trusted(&st, owner) && st.st_size <= (off_t)CACHE_MAX_BYTES;
+}
+
+/* The object of all sets, owned by the caller. OC_E_NOT_FOUND: the file has none, and can be replaced. OC_E_IO: the
+ * file cannot be read now. */
 static oc_err_t read_sets(const char *path, json_t **ret_sets, oc_diag_t *diag)
 {
     OC_CLEANUP(oc_freep) unsigned char *bytes = NULL;
     OC_CLEANUP(oc_json_decrefp) json_t *document = NULL;
     size_t len = 0;
     oc_diag_t cause = {0};
+    uid_t owner = 0;
     json_t *sets;
-    oc_err_t err = read_trusted(path, &bytes, &len, diag);
+    oc_err_t err = get_owner(path, &owner, diag);
 
     if (err)
         return err;
+    err = oc_file_read_trusted(path, owner, CACHE_MAX_BYTES, &bytes, &len, diag);
+    if (err)
+        return err == OC_E_IO && !may_hold_sets(path, owner) ? OC_E_NOT_FOUND : err;
     err = oc_json_load((const char *)bytes, len, &document, &cause);
     if (err == OC_E_NOMEM)
         return oc_fail(diag, err, "out of memory");
     if (err)
-        return oc_fail(diag, OC_E_IO, "'%.150s' is %s", path, cause.message);
+        return oc_fail(diag, OC_E_NOT_FOUND, "'%.150s' is %s", path, cause.message);
     sets = json_object_get(document, "sets");
     if (!json_is_object(sets))
-        return oc_fail(diag, OC_E_IO, "'%.150s' has no object 'sets'", path);
+        return oc_fail(diag, OC_E_NOT_FOUND, "'%.150s' has no object 'sets'", path);
     *ret_sets = json_incref(sets);
     return OC_OK;
 }
@@ -76,7 +91,7 @@ oc_err_t oc_jwks_cache_load(const char *path, const char *url, char **ret_json, 
         return err;
     set = json_object_get(sets, url);
     if (!set)
-        return oc_fail(diag, OC_E_IO, "'%.150s' holds no set of %.80s", path,
+        return oc_fail(diag, OC_E_NOT_FOUND, "'%.150s' holds no set of %.80s", path,
                        oc_jwks_url_shown(url, shown));
     json = oc_json_dump(set);
     if (!json)
@@ -124,6 +139,8 @@ static oc_err_t replace_file(const char *path, const char *text, oc_diag_t *diag
         (void)unlink(temporary);
         return OC_E_IO;
     }
+    if (!oc_file_sync_folder(path))
+        return oc_fail(diag, OC_E_IO, "'%s': cannot sync its folder: %s", path, strerror(errno));
     return OC_OK;
 }
 
@@ -135,11 +152,13 @@ static oc_err_t store_locked(const char *path, const char *url, const char *json
     OC_CLEANUP(oc_json_decrefp) json_t *document = NULL;
     OC_CLEANUP(oc_freep) char *text = NULL;
     json_t *set = NULL;
-    oc_err_t err = read_sets(path, &sets, NULL);
+    oc_diag_t cause = {0};
+    oc_err_t err;
 
-    /* A file that is missing or broken begins anew; one that could not be read just now does not. */
-    if (err == OC_E_NOMEM)
-        return oc_fail(diag, err, "out of memory");
+    /* A file that cannot be read now may hold the sets of other URLs. */
+    err = read_sets(path, &sets, &cause);
+    if (err && err != OC_E_NOT_FOUND)
+        return oc_fail(diag, err, "%s", cause.message);
     if (err)
         sets = json_object();
     err = oc_json_load(json, json_len, &set, diag);

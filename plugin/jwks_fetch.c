@@ -20,7 +20,6 @@
 #define CONNECT_TIMEOUT_MS 5000L
 #define TRANSFER_TIMEOUT_MS 10000L
 #define REDIRECTS_MAX 3
-#define HURRY_INTERVAL_S 10
 /* After a failure the next try comes sooner than after a success, but not in a tight loop. */
 #define RETRY_S 10
 #define MESSAGES 8
@@ -41,16 +40,23 @@ struct oc_fetch {
     pthread_t thread;
     CURLM *multi; /* also what the thread sleeps in; curl_multi_wakeup() is for any thread */
     atomic_bool stopping;
-    atomic_bool hurry;
+    atomic_bool now;           /* fetch at once */
+    _Atomic uint64_t wished;   /* the newest wish; only the broker's thread writes it */
+    _Atomic uint64_t begun;    /* the newest wish that a fetch has begun for */
+    _Atomic uint64_t answered; /* the newest wish that such a fetch brought a good document for */
+    _Atomic int64_t fetched_s; /* time of day of the last good document; 0: there was none */
     _Atomic(oc_keyset_t *) fresh; /* whoever swaps it out owns it */
-    body_t last;                  /* the document of the last set; the fetch thread only */
-    bool cached;                  /* it is in the cache file; likewise */
-    bool cache_failing;           /* and that was said; likewise */
-    int64_t hurried_s;            /* the broker's thread only */
+
+    /* The fetch thread's own. */
+    int64_t granted_ms; /* when the last fetch for a wish began */
+    body_t last;        /* the document of the last set */
+    bool cached;        /* the document is in the cache file */
+    bool cache_failing; /* the log has a line about it */
 
     pthread_mutex_t lock; /* guards what follows; held for a copy, never while waiting */
     message_t messages[MESSAGES];
     size_t message_count;
+    size_t left_out; /* lines that found no room */
 };
 
 static int64_t monotonic_ms(void)
@@ -61,6 +67,14 @@ static int64_t monotonic_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+static int64_t time_of_day_s(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return now.tv_sec;
+}
+
 static void say(oc_fetch_t *fetch, bool error, const char *text)
 {
     (void)pthread_mutex_lock(&fetch->lock);
@@ -69,6 +83,8 @@ static void say(oc_fetch_t *fetch, bool error, const char *text)
 
         message->error = error;
         (void)snprintf(message->text, sizeof message->text, "%s", text);
+    } else {
+        fetch->left_out++;
     }
     (void)pthread_mutex_unlock(&fetch->lock);
 }
@@ -283,16 +299,43 @@ static oc_err_t fetch_once(oc_fetch_t *fetch, oc_diag_t *diag)
     return err;
 }
 
-/* Sleep until the time, a hurry, or the end. */
+/* When a wish may be granted; INT64_MAX without one. */
+static int64_t wish_due_ms(oc_fetch_t *fetch)
+{
+    if (atomic_load(&fetch->wished) == atomic_load(&fetch->begun))
+        return INT64_MAX;
+    return fetch->granted_ms + fetch->options.wish_interval_ms;
+}
+
+/* Sleep until the next fetch is due or the thread is to stop. */
 static void wait_until(oc_fetch_t *fetch, int64_t due_ms)
 {
     for (;;) {
-        int64_t left_ms = due_ms - monotonic_ms();
+        int64_t wish_ms = wish_due_ms(fetch);
+        int64_t left_ms = (wish_ms < due_ms ? wish_ms : due_ms) - monotonic_ms();
 
-        if (left_ms <= 0 || atomic_load(&fetch->stopping) || atomic_exchange(&fetch->hurry, false))
+        if (left_ms <= 0 || atomic_load(&fetch->stopping) || atomic_exchange(&fetch->now, false))
             return;
         (void)curl_multi_poll(fetch->multi, NULL, 0, left_ms > 60000 ? 60000 : (int)left_ms, NULL);
     }
+}
+
+/* One fetch, for every wish so far. A wish is answered after the set is handed over: whoever sees the answer
+ * first and takes the set then has it. */
+static oc_err_t fetch_for_wishes(oc_fetch_t *fetch, oc_diag_t *diag)
+{
+    uint64_t wish = atomic_load(&fetch->wished);
+    oc_err_t err;
+
+    if (wish != atomic_load(&fetch->begun))
+        fetch->granted_ms = monotonic_ms();
+    atomic_store(&fetch->begun, wish);
+    err = fetch_once(fetch, diag);
+    if (!err) {
+        atomic_store(&fetch->fetched_s, time_of_day_s());
+        atomic_store(&fetch->answered, wish);
+    }
+    return err;
 }
 
 static void *run(void *context)
@@ -304,7 +347,7 @@ static void *run(void *context)
         char line[OC_FETCH_MESSAGE_MAX];
         char shown[OC_JWKS_URL_SHOWN_MAX];
         oc_diag_t diag = {0};
-        oc_err_t err = fetch_once(fetch, &diag);
+        oc_err_t err = fetch_for_wishes(fetch, &diag);
         int64_t pause_s = fetch->options.refresh_s;
 
         if (atomic_load(&fetch->stopping))
@@ -366,6 +409,7 @@ oc_err_t oc_fetch_start(const oc_fetch_options_t *options, oc_fetch_t **ret_fetc
         return oc_fail(diag, OC_E_NOMEM, "out of memory");
     }
     fetch->options = *options;
+    fetch->granted_ms = -options->wish_interval_ms;
     (void)pthread_mutex_init(&fetch->lock, NULL);
     fetch->multi = curl_multi_init();
     if (!fetch->multi || start_thread(fetch) != 0) {
@@ -401,37 +445,67 @@ bool oc_fetch_take(oc_fetch_t *fetch, oc_keyset_t *ret_keys)
     return true;
 }
 
-void oc_fetch_hurry(oc_fetch_t *fetch, int64_t now_s)
+void oc_fetch_wish(oc_fetch_t *fetch, uint64_t wish)
 {
-    int64_t since_s = now_s - fetch->hurried_s;
+    atomic_store(&fetch->wished, wish);
+    (void)curl_multi_wakeup(fetch->multi);
+}
 
-    /* These are whole seconds, so a difference of 10 may be one of 9.1. */
-    if (since_s >= 0 && since_s <= HURRY_INTERVAL_S)
-        return;
-    fetch->hurried_s = now_s;
-    oc_fetch_now(fetch);
+bool oc_fetch_begun(const oc_fetch_t *fetch, uint64_t wish)
+{
+    return atomic_load(&fetch->begun) >= wish;
+}
+
+uint64_t oc_fetch_answered(const oc_fetch_t *fetch)
+{
+    return atomic_load(&fetch->answered);
+}
+
+int64_t oc_fetch_fetched_s(const oc_fetch_t *fetch)
+{
+    return atomic_load(&fetch->fetched_s);
 }
 
 void oc_fetch_now(oc_fetch_t *fetch)
 {
-    atomic_store(&fetch->hurry, true);
+    atomic_store(&fetch->now, true);
     (void)curl_multi_wakeup(fetch->multi);
+}
+
+/* The first line; behind the last one, how many found no room. */
+static bool take_message(oc_fetch_t *fetch, message_t *ret_message)
+{
+    char shown[OC_JWKS_URL_SHOWN_MAX];
+
+    if (fetch->message_count > 0) {
+        *ret_message = fetch->messages[0];
+        memmove(&fetch->messages[0], &fetch->messages[1],
+                --fetch->message_count * sizeof fetch->messages[0]);
+        return true;
+    }
+    if (fetch->left_out == 0)
+        return false;
+    ret_message->error = true;
+    (void)snprintf(ret_message->text, sizeof ret_message->text,
+                   "jwks_url %s: %zu more lines left out",
+                   oc_jwks_url_shown(fetch->options.url, shown), fetch->left_out);
+    fetch->left_out = 0;
+    return true;
 }
 
 bool oc_fetch_message(oc_fetch_t *fetch, char ret_message[static OC_FETCH_MESSAGE_MAX],
                       bool *ret_error)
 {
+    message_t message;
     bool found;
 
     if (pthread_mutex_trylock(&fetch->lock) != 0)
         return false;
-    found = fetch->message_count > 0;
-    if (found) {
-        memcpy(ret_message, fetch->messages[0].text, OC_FETCH_MESSAGE_MAX);
-        *ret_error = fetch->messages[0].error;
-        memmove(&fetch->messages[0], &fetch->messages[1],
-                --fetch->message_count * sizeof fetch->messages[0]);
-    }
+    found = take_message(fetch, &message);
     (void)pthread_mutex_unlock(&fetch->lock);
-    return found;
+    if (!found)
+        return false;
+    memcpy(ret_message, message.text, sizeof message.text);
+    *ret_error = message.error;
+    return true;
 }

@@ -20,6 +20,7 @@ typedef struct oc_fetch_options {
     const char *ca_file;    /* NULL: the system's */
     const char *cache_file; /* NULL: none */
     int64_t refresh_s;
+    int64_t wish_interval_ms; /* least time between two fetches for wishes */
 } oc_fetch_options_t;
 
 /* Start the thread, which fetches at once and then every refresh_s seconds (after a failure sooner).
@@ -34,10 +35,20 @@ void oc_fetch_stop(oc_fetch_t *fetch);
  * there is none. Does not wait. */
 bool oc_fetch_take(oc_fetch_t *fetch, oc_keyset_t *ret_keys);
 
-/* Bring the next fetch forward, because a token named an unknown key; at most once in 10 seconds. */
-void oc_fetch_hurry(oc_fetch_t *fetch, int64_t now_s);
+/* Wish for a fetch that begins after this call. It begins at once, or wish_interval_ms after the last fetch for
+ * a wish. wish: a number above that of the last wish */
+void oc_fetch_wish(oc_fetch_t *fetch, uint64_t wish);
 
-/* Have the set fetched now. */
+/* True when a fetch has begun since the wish. */
+bool oc_fetch_begun(const oc_fetch_t *fetch, uint64_t wish);
+
+/* The newest wish for which a fetch brought a good document; 0: none. Its set is ready for oc_fetch_take(). */
+uint64_t oc_fetch_answered(const oc_fetch_t *fetch);
+
+/* Time of day of the last fetch that brought a good document, changed or not; 0: none did yet. */
+int64_t oc_fetch_fetched_s(const oc_fetch_t *fetch);
+
+/* Fetch the set now. */
 void oc_fetch_now(oc_fetch_t *fetch);
 
 /* The next line for the log; false when there is none. Does not wait. ret_error: it reports a

@@ -29,17 +29,24 @@ OC_MUST_CHECK oc_err_t oc_keyring_reload(oc_keyring_t *ring, oc_diag_t *diag);
 
 /* Take over what was fetched meanwhile, and pass on the fetchers' lines. Does not wait. True when the
  * keys changed. */
-bool oc_keyring_poll(oc_keyring_t *ring, int64_t now_s);
+bool oc_keyring_poll(oc_keyring_t *ring);
 
-/* When the set of a jwks_url was last fetched, of several the oldest; INT64_MIN while one never was. False
+/* Time of day of the last successful fetch, of several URLs the oldest; 0 while a URL never answered. False
  * without a jwks_url. */
 bool oc_keyring_fetched(const oc_keyring_t *ring, int64_t *ret_fetched_s);
 
 /* True when every jwks_url has brought a set; one from the cache does not count. */
 bool oc_keyring_complete(const oc_keyring_t *ring);
 
-/* A token named a key that is not here: look sooner. */
-void oc_keyring_miss(oc_keyring_t *ring, int64_t now_s);
+/* What it means that no key fits a token. */
+typedef enum oc_key_miss {
+    OC_KEY_ABSENT = 0, /* the key sets were fetched since the first such token, and no key came */
+    OC_KEY_FIRST,      /* the first such token; the key sets are fetched now or within 10 seconds */
+    OC_KEY_AWAITED,    /* another such token while the fetch has no answer yet */
+} oc_key_miss_t;
+
+/* No key fits a token's algorithm and key id (NULL: it has none). Has the key sets fetched. */
+oc_key_miss_t oc_keyring_miss(oc_keyring_t *ring, oc_alg_t alg, const char *kid, int64_t now_s);
 
 /* The algorithms that a token may be signed with: jwt_algorithms, or else what the keys allow. What a
  * jwks_url brings next is not known, so with one every algorithm of public keys is among them: such a

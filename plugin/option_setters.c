@@ -155,7 +155,7 @@ oc_err_t oc_option_set_algorithms(oc_config_t *config, const oc_option_row_t *ro
         if (alg == OC_ALG_NONE)
             return oc_fail(diag, OC_E_CONFIG,
                            "'%.*s' is none of HS256, HS384, HS512, RS256, RS384, RS512, PS256, "
-                           "PS384, PS512, ES256, ES384, ES512, EdDSA",
+                           "PS384, PS512, ES256, ES384, ES512, EdDSA, Ed25519",
                            (int)(len < 32 ? len : 32), name);
         *algorithms |= OC_ALG_BIT(alg);
         if (name[next] == '\0')

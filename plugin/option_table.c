@@ -16,8 +16,11 @@ const oc_option_row_t oc_option_rows[] = {
     {
         .name = "jwt_secret_file",
         .default_text = "–",
-        .meaning = "File with the HMAC secret (raw bytes, one trailing newline ignored): at least "
-                   "32 bytes for HS256, 48 for HS384, 64 for HS512.",
+        .meaning =
+            "File with the HMAC secret (raw bytes, one trailing newline ignored): at least "
+            "32 bytes for HS256, 48 for HS384, 64 for HS512, and at least 8 different ones. A file "
+            "that holds a key (PEM, DER, JWK, OpenSSH) is refused: whoever has a public key "
+            "could sign tokens with it.",
         .set = oc_option_set_path,
         .offset = FIELD(secret_file),
     },
@@ -55,7 +58,7 @@ const oc_option_row_t oc_option_rows[] = {
         .name = "jwks_refresh_interval",
         .default_value = "300",
         .meaning = "Seconds between fetches. A token with an unknown `kid` brings one forward, at "
-                   "most once in 10 seconds.",
+                   "once or 10 seconds after the last one of that kind.",
         .set = oc_option_set_number,
         .offset = FIELD(jwks_refresh_s),
         .least = 1,
@@ -82,7 +85,8 @@ const oc_option_row_t oc_option_rows[] = {
         .name = "jwt_algorithms",
         .default_text = "what the keys allow",
         .meaning = "Comma list out of HS256, HS384, HS512, RS256, RS384, RS512, PS256, PS384, "
-                   "PS512, ES256, ES384, ES512, EdDSA. Tokens with another `alg` are refused.",
+                   "PS512, ES256, ES384, ES512, EdDSA (or Ed25519, its other name). Tokens with "
+                   "another `alg` are refused.",
         .set = oc_option_set_algorithms,
         .offset = FIELD(algorithms),
     },
@@ -201,7 +205,8 @@ const oc_option_row_t oc_option_rows[] = {
         .name = "admin_scope",
         .default_value = "orgcast:admin",
         .meaning =
-            "Scope for `$SYS/broker/orgcast/#` and the administrative [commands](control.md).",
+            "Scope for `$SYS/broker/orgcast/#` and the administrative [commands](control.md). "
+            "A token with this scope needs no organization.",
         .set = oc_option_set_scope,
         .offset = FIELD(admin_scope),
     },

@@ -134,14 +134,15 @@ void oc_config_done(oc_config_t *config)
 void oc_options_print(FILE *out)
 {
     fputs(
-        "<!-- Written by print_options from the table in plugin/options.c. -->\n"
+        "<!-- Written by print_options from the table in plugin/option_table.c. -->\n"
         "# Plugin options\n\n"
         "Each is a line `plugin_opt_NAME VALUE` in mosquitto.conf, after the line `plugin "
         "PATH/mosquitto_orgcast.so`.\n"
         "Options marked * may be given more than once. With an unknown option, a bad value, an\n"
         "unreadable or empty key file, or no key at all, the broker refuses to start and says "
         "which option\nand why. SIGHUP reads the key files again; a broken one keeps the old "
-        "keys.\n\n"
+        "keys.\nThe options themselves are read at a start only; SIGHUP logs which lines have "
+        "changed.\n\n"
         "| option | default | meaning |\n|---|---|---|\n",
         out);
     for (size_t i = 0; i < oc_option_count; i++) {

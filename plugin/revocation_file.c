@@ -185,29 +185,6 @@ static void out_line(out_t *out, const oc_revocation_t *revocation, bool unrevok
     out->len += oc_revocation_print(revocation, unrevoke, out->bytes + out->len);
 }
 
-/* A name that was made or moved is on disk when its folder is. */
-static bool sync_folder(const char *path)
-{
-    char folder[PATH_MAX] = ".";
-    const char *slash = strrchr(path, '/');
-    size_t len = slash == path ? 1 : (size_t)(slash ? slash - path : 0);
-    bool synced;
-    int fd;
-
-    if (len >= sizeof folder)
-        return false;
-    if (len > 0) {
-        memcpy(folder, path, len);
-        folder[len] = '\0';
-    }
-    fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return false;
-    synced = fsync(fd) == 0;
-    (void)close(fd);
-    return synced;
-}
-
 oc_err_t oc_revocation_file_make(const char *path, oc_diag_t *diag)
 {
     OC_CLEANUP(closep)
@@ -218,7 +195,7 @@ oc_err_t oc_revocation_file_make(const char *path, oc_diag_t *diag)
     if (fd < 0)
         return oc_fail(diag, OC_E_IO, "'%.150s': cannot be made by user id %u: %s", path,
                        (unsigned)geteuid(), strerror(errno));
-    if (fchmod(fd, 0600) != 0 || fsync(fd) != 0 || !sync_folder(path))
+    if (fchmod(fd, 0600) != 0 || fsync(fd) != 0 || !oc_file_sync_folder(path))
         return fail_errno(path, diag);
     return OC_OK;
 }
@@ -388,5 +365,5 @@ oc_err_t oc_revocation_file_tidy(const char *path, int64_t now_s, size_t *ret_li
         return err;
     }
     *ret_lines = oc_revocation_set_count(set);
-    return sync_folder(path) ? OC_OK : fail_errno(path, diag);
+    return oc_file_sync_folder(path) ? OC_OK : fail_errno(path, diag);
 }

@@ -19,8 +19,7 @@ typedef struct grant {
                             * without a CONNECT, which takes the session away */
 } grant_t;
 
-/* How long a session that does not live on stays after its disconnect, so that the Will which the broker
- * publishes then still meets it. */
+/* How long a session that does not live on stays after its disconnect: the broker publishes its Will then. */
 #define WILL_GRACE_S 60
 
 /* Mosquitto 2.0 with per_listener_settings never says when it has delivered something; in this time it has. */
@@ -42,6 +41,8 @@ struct oc_session {
     oc_bucket_t bucket;
     uint32_t addressed; /* the round in which something was sent to its client id; 0: never */
     uint32_t addressed_s;
+    uint64_t serial;
+    uint64_t subject_hash;
     unsigned char token_hash[OC_SESSION_HASH_LEN];
     /* What it asks then, side by side. */
     oc_identity_t *identity; /* NULL: foreign, or its time is over */
@@ -65,6 +66,8 @@ struct oc_sessions {
     oc_name_table_t ids;         /* of identities; the current session of each client id */
     oc_name_table_t foreign_ids; /* of other authenticators' clients, likewise */
     oc_due_heap_t due;
+    oc_sessions_kept_fn is_kept; /* NULL: the broker cannot tell */
+    uint64_t serial;             /* of the newest session */
     oc_session_t *asked; /* the last that oc_sessions_granted() was asked for; NULL: it is gone */
     size_t connected;
     size_t offline;
@@ -92,6 +95,16 @@ oc_sessions_t *oc_sessions_new(oc_limits_t *limits)
         return NULL;
     }
     return sessions;
+}
+
+void oc_sessions_ask(oc_sessions_t *sessions, oc_sessions_kept_fn is_kept)
+{
+    sessions->is_kept = is_kept;
+}
+
+static uint64_t subject_hash(const oc_sessions_t *sessions, const oc_identity_t *identity)
+{
+    return oc_name_hash(&sessions->key, identity->subject, strlen(identity->subject));
 }
 
 static oc_session_t *find_client(const oc_sessions_t *sessions, const void *client)
@@ -251,6 +264,7 @@ static oc_session_t *add(oc_sessions_t *sessions, const void *client, const char
     session->grant.client_id = client_id;
     session->due.index = OC_DUE_NEVER;
     session->foreign = foreign;
+    session->serial = ++sessions->serial;
     memcpy(session->client_id, client_id, id_size);
     oc_client_map_add(&sessions->by_client, client, session);
     take_id(sessions, session);
@@ -279,6 +293,7 @@ oc_err_t oc_sessions_bind(oc_sessions_t *sessions, const void *client, const cha
     session->no_password = traits->no_password;
     session->owner = traits->owner;
     session->service = identity->any_org;
+    session->subject_hash = subject_hash(sessions, identity);
     memcpy(session->token_hash, token_hash, OC_SESSION_HASH_LEN);
     set_deadline(sessions, session);
     set_grant(sessions, session);
@@ -459,14 +474,16 @@ oc_err_t oc_sessions_check_id(const oc_sessions_t *sessions, const char *client_
     return OC_OK;
 }
 
-/* The time of one without a connection has come. */
-static void end_offline(oc_sessions_t *sessions, oc_session_t *session)
+/* The time of a session without a connection is over. */
+static void end_offline(oc_sessions_t *sessions, oc_session_t *session, int64_t now_s)
 {
-    if (session->state == LEAVING)
-        forget(sessions, session);
-    else
-        /* What remains tells a SIGHUP's authentication from a new connection. */
+    if (session->state == OFFLINE)
+        /* The rest stays, so that SIGHUP's authentication is recognized. */
         drop_identity(sessions, session);
+    else if (sessions->is_kept && sessions->is_kept(session->client, session->client_id))
+        oc_due_heap_set(&sessions->due, &session->due, now_s + WILL_GRACE_S);
+    else
+        forget(sessions, session);
 }
 
 static oc_session_end_t end_connection(oc_sessions_t *sessions, oc_session_t *session,
@@ -495,7 +512,7 @@ oc_session_t *oc_sessions_next_due(oc_sessions_t *sessions, int64_t now_s,
             *ret_cause = end_connection(sessions, session, now_s);
             return session;
         }
-        end_offline(sessions, session);
+        end_offline(sessions, session, now_s);
     }
     return NULL;
 }
@@ -590,6 +607,19 @@ void *oc_session_owner(const oc_session_t *session)
 oc_bucket_t *oc_session_bucket(oc_session_t *session)
 {
     return &session->bucket;
+}
+
+uint64_t oc_session_serial(const oc_session_t *session)
+{
+    return session->serial;
+}
+
+bool oc_session_resumable(const oc_sessions_t *sessions, const oc_session_t *session,
+                          const oc_identity_t *identity)
+{
+    return session->state == LEAVING ||
+           (session->subject_hash == subject_hash(sessions, identity) &&
+            session->service == identity->any_org);
 }
 
 bool oc_session_foreign(const oc_session_t *session)

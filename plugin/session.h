@@ -6,10 +6,9 @@
  * client pointers at once, and has two clients with one id during a takeover. So a session is found by
  * pointer and confirmed by client id, and of several sessions with one id the newest is current.
  *
- * A session outlives its connection: the broker publishes a Will after it reported the disconnect,
- * queues for sessions that are offline, and authenticates these again on SIGHUP. What it does not outlive
- * is its identity's deadline: then it is a name without rights, until its pointer or its client id gets
- * another session.
+ * A session outlives its connection: the broker publishes a Will after it reports the disconnect, queues
+ * for offline sessions, and authenticates them again on SIGHUP. An offline session loses its identity at the
+ * deadline. It then has no rights. It goes when its pointer or its client id gets another session.
  *
  * Clients of other authenticators have sessions too, without an identity, so that their ids are known.
  * One thread. */
@@ -46,6 +45,10 @@ typedef enum oc_session_end {
 /* NULL when out of memory.
  * limits: borrowed until oc_sessions_free(); each connection with an identity is entered there */
 oc_sessions_t *oc_sessions_new(oc_limits_t *limits);
+/* Whether the broker still has the client, which lost its connection. It keeps one for a delayed Will. */
+typedef bool (*oc_sessions_kept_fn)(const void *client, const char *client_id);
+/* Ask the broker before a session is forgotten that waits for its Will. */
+void oc_sessions_ask(oc_sessions_t *sessions, oc_sessions_kept_fn is_kept);
 void oc_sessions_free(oc_sessions_t *sessions);
 
 /* Make the session of a client that just authenticated; replaces whatever the pointer had, and becomes
@@ -153,6 +156,12 @@ bool oc_session_id_bound(const oc_session_t *session);
 bool oc_session_end_on_expiry(const oc_session_t *session);
 /* Whoever let it in, as given at oc_sessions_bind(); NULL when it is foreign. */
 void *oc_session_owner(const oc_session_t *session);
+/* No other session has this number, not even a later one at the same address. Never 0. */
+uint64_t oc_session_serial(const oc_session_t *session);
+/* Whether a client with this identity may continue the session: it is the same subject's, or nothing is
+ * left of it. */
+bool oc_session_resumable(const oc_sessions_t *sessions, const oc_session_t *session,
+                          const oc_identity_t *identity);
 /* Its account of what it is sent for the asking; all zero at first. */
 oc_bucket_t *oc_session_bucket(oc_session_t *session);
 /* A client of another authenticator. */

@@ -21,8 +21,6 @@ static oc_err_t make(oc_shared_t *shared, int64_t now_s, oc_diag_t *diag)
     shared->stream = oc_stream_new();
     if (!shared->stream || !shared->sessions || oc_revocations_new(&shared->revocations) != OC_OK)
         return nomem(diag);
-    if (!oc_name_key_draw(&shared->unshown_key))
-        return oc_fail(diag, OC_E_INTERNAL, "the system has no random bytes");
     return OC_OK;
 }
 
@@ -54,6 +52,11 @@ static oc_err_t open_revocations(oc_shared_t *shared, const char *path, int64_t 
     return err;
 }
 
+static void write_audit(void *audit, const oc_audit_entry_t *entry)
+{
+    oc_audit_write(audit, entry);
+}
+
 static oc_err_t open_audit(oc_shared_t *shared, const char *path, oc_diag_t *diag)
 {
     oc_diag_t cause = {0};
@@ -62,7 +65,10 @@ static oc_err_t open_audit(oc_shared_t *shared, const char *path, oc_diag_t *dia
 
     if (!err && first && (err = oc_audit_open(path, &shared->audit, &cause)))
         return oc_option_fail("audit_log_file", err, &cause, diag);
-    return err;
+    if (err || !first)
+        return err;
+    shared->fold = oc_audit_fold_new(write_audit, shared->audit);
+    return shared->fold ? OC_OK : nomem(diag);
 }
 
 static oc_err_t start_http(oc_shared_t *shared, const char *address, oc_diag_t *diag)
@@ -154,14 +160,17 @@ void oc_shared_leave(oc_shared_t *shared)
     if (shared->users == 0 || --shared->users > 0)
         return;
     oc_metrics_http_stop(shared->http);
+    oc_audit_fold_free(shared->fold);
     oc_audit_close(shared->audit);
     oc_stream_free(shared->stream);
     oc_penalty_free(shared->penalty);
     oc_revocations_free(shared->revocations);
     oc_sessions_free(shared->sessions);
     oc_limits_free(shared->limits);
+    oc_conf_watch_free(shared->conf);
     free(shared->revocation_file);
     free(shared->audit_log_file);
     free(shared->metrics_listen);
+    free(shared->expected.text);
     *shared = (oc_shared_t){0};
 }

@@ -10,16 +10,30 @@
 #include <stdint.h>
 
 #include "audit.h"
+#include "audit_fold.h"
+#include "conf_watch.h"
 #include "err.h"
 #include "metrics.h"
 #include "metrics_http.h"
-#include "name_table.h"
 #include "options.h"
 #include "org_limits.h"
 #include "penalty.h"
 #include "revocations.h"
 #include "session.h"
 #include "stream.h"
+
+/* An event that passed its publish check. The broker shows it to the plugin next, unless it is a Will. */
+typedef struct oc_expected {
+    bool set;
+    bool foreign;       /* from a client of another authenticator */
+    const void *client; /* compared only */
+    int qos;
+    char *text; /* a copy: the topic, a NUL, then as much of the payload as an event may have */
+    size_t capacity;
+    size_t topic_len;
+    size_t payload_len; /* all of the payload */
+    size_t kept_len;    /* the part of the payload in text */
+} oc_expected_t;
 
 typedef struct oc_shared {
     unsigned users;
@@ -30,10 +44,7 @@ typedef struct oc_shared {
     bool stamps; /* events get numbers, on all listeners */
     oc_stream_t
         *stream; /* with per_listener_settings each keeps as much as the one that keeps most */
-    oc_name_key_t unshown_key;
-    bool unshown;          /* an event's ACL check was passed, and its MESSAGE has not come */
-    uint64_t unshown_hash; /* of its topic and payload */
-    size_t unshown_len;
+    oc_expected_t expected;
     oc_told_clock_t answer_clock; /* of the accounts of what is sent for the asking */
     oc_bucket_t strangers;        /* that of those without a session */
     oc_bucket_t replays;          /* the account of all that is replayed */
@@ -46,7 +57,9 @@ typedef struct oc_shared {
     bool waited;             /* the last tick ended none for that reason */
     bool ending;             /* inside of the broker's function that ends a connection */
     oc_audit_t *audit;       /* NULL: none */
+    oc_audit_fold_t *fold;   /* before audit; NULL: none */
     oc_metrics_http_t *http; /* NULL: none */
+    oc_conf_watch_t *conf;   /* mosquitto.conf at the start; NULL: it could not be read */
     /* Where these stand, as given by the first plugin that named it; NULL: nobody did. */
     char *revocation_file;
     char *audit_log_file;

@@ -13,6 +13,7 @@
 
 /* An event that is kept: its topic, a NUL, its payload. */
 typedef struct kept {
+    uint64_t connection; /* the last one that sent it */
     size_t topic_len;
     size_t payload_len;
     char text[];
@@ -20,7 +21,8 @@ typedef struct kept {
 
 typedef struct slot {
     kept_t *kept;
-    uint64_t hash; /* of topic and payload as they came, if they may come again; otherwise 0 */
+    uint64_t
+        hash; /* of client id, topic and payload as they came; 0: the event does not come again */
 } slot_t;
 
 /* Of the list of organizations, a ring. */
@@ -250,14 +252,16 @@ void oc_stream_keep(oc_stream_t *stream, size_t events_per_org, size_t max_bytes
 
 /* --- Events --- */
 
-static kept_t *keep(const char *topic, const char *payload, size_t payload_len)
+static kept_t *keep(const oc_stream_event_t *event, const char *payload, size_t payload_len)
 {
+    const char *topic = event->topic;
     size_t topic_len = strlen(topic);
     kept_t *kept = malloc(sizeof *kept + topic_len + 1 + payload_len);
 
     if (!kept)
         return NULL;
-    *kept = (kept_t){.topic_len = topic_len, .payload_len = payload_len};
+    *kept = (kept_t){
+        .connection = event->flow.connection, .topic_len = topic_len, .payload_len = payload_len};
     memcpy(kept->text, topic, topic_len + 1);
     memcpy(kept->text + topic_len + 1, payload, payload_len);
     return kept;
@@ -270,11 +274,13 @@ static const char *payload_of(const kept_t *kept)
 
 static uint64_t hash_of(const oc_stream_t *stream, const oc_stream_event_t *event)
 {
+    const char *client_id = event->flow.client_id;
     uint64_t hash;
 
-    if (!event->may_repeat)
+    if (!client_id)
         return 0;
-    hash = oc_name_hash(&stream->key, event->topic, strlen(event->topic));
+    hash = oc_name_hash(&stream->key, client_id, strlen(client_id));
+    hash = hash << 1 ^ oc_name_hash(&stream->key, event->topic, strlen(event->topic));
     hash = hash << 1 ^ oc_name_hash(&stream->key, event->payload, event->payload_len);
     return hash ? hash : 1;
 }
@@ -295,7 +301,13 @@ static bool same(const kept_t *kept, const char *topic, const draft_t *draft)
            memcmp(payload_of(kept), draft->payload, draft->len) == 0;
 }
 
-/* The event as it was published before. True when that is done, with *ret_err for it. */
+/* Whether the flow may send again what it, or an earlier connection of its client, sent. */
+static bool comes_again(const kept_t *kept, const oc_stream_flow_t *flow)
+{
+    return kept->connection == flow->connection ? flow->resends : flow->resumes;
+}
+
+/* Makes the payload that the event had before, if it comes again. True: it does, and *ret_err is the result. */
 static bool repeat(const oc_stream_event_t *event, const oc_stamp_memory_t *memory, draft_t *draft,
                    oc_err_t *ret_err)
 {
@@ -305,12 +317,16 @@ static bool repeat(const oc_stream_event_t *event, const oc_stamp_memory_t *memo
         const slot_t *slot = slot_at(org, i);
         const oc_stamp_t stamp = {org->epoch, org->sequence - (org->count - 1 - i)};
 
-        if (slot->hash != draft->hash)
+        if (slot->hash != draft->hash || !comes_again(slot->kept, &event->flow))
             continue;
         *ret_err = oc_stamp(event->payload, event->payload_len, &stamp, memory, &draft->payload,
                             &draft->len);
-        if (*ret_err || same(slot->kept, event->topic, draft))
+        if (*ret_err)
             return true;
+        if (same(slot->kept, event->topic, draft)) {
+            slot->kept->connection = event->flow.connection;
+            return true;
+        }
         memory->free(draft->payload);
         draft->payload = NULL;
     }
@@ -329,7 +345,7 @@ static oc_err_t prepare(oc_stream_t *stream, const oc_stream_event_t *event,
         return err;
     if (!reserve(stream, draft->org))
         return OC_E_NOMEM;
-    draft->kept = keep(event->topic, draft->payload, draft->len);
+    draft->kept = keep(event, draft->payload, draft->len);
     return draft->kept ? OC_OK : OC_E_NOMEM;
 }
 

@@ -27,18 +27,26 @@ void oc_stream_free(oc_stream_t *stream);
  * has none left is forgotten. */
 void oc_stream_keep(oc_stream_t *stream, size_t events_per_org, size_t max_bytes);
 
+/* The connection that sends an event with QoS 2. Its client sends the event again until the broker has released it,
+ * and the broker publishes it only once: so the event keeps its number. */
+typedef struct oc_stream_flow {
+    const char *client_id; /* NULL: the event does not come again */
+    uint64_t connection;   /* a number for each connection; 0: unknown */
+    bool resumes; /* it continues a session, and sends again what an earlier connection sent */
+    bool resends; /* it sends again what it sent itself: before MQTT 5 (§4.4) */
+} oc_stream_flow_t;
+
 /* An event that is to be published. Borrowed. */
 typedef struct oc_stream_event {
     oc_slice_t org;
     const char *topic;
     const char *payload;
     size_t payload_len;
-    /* The broker may show it again although it takes it only once (QoS 2): the same bytes on the same topic
-     * get the number that they have, as long as they are kept. */
-    bool may_repeat;
+    oc_stream_flow_t flow;
 } oc_stream_event_t;
 
-/* Give an event its organization's next number and keep it.
+/* Give an event its organization's next number and keep it. An event that its flow sends again gets the number that it
+ * has, as long as it is kept.
  *  ret_payload        what to publish, made by memory->alloc, for the caller
  *  OC_E_EVENT_INVALID no JSON object: it has no number, and is not kept
  *  OC_E_NOMEM

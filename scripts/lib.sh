@@ -24,7 +24,7 @@ has() { command -v "$1" >/dev/null 2>&1; }
 BUILD_PACKAGES=(build-essential cmake ninja-build pkg-config libssl-dev libjansson-dev libcjson-dev
     libjwt-dev libcurl4-openssl-dev libmicrohttpd-dev libmosquitto-dev mosquitto-dev mosquitto)
 # shellcheck disable=SC2034
-TEST_PACKAGES=(check valgrind python3-pytest python3-paho-mqtt python3-jwt python3-cryptography python3-yaml)
+TEST_PACKAGES=(check valgrind python3-pytest python3-pytest-xdist python3-jwt python3-cryptography python3-yaml)
 # shellcheck disable=SC2034
 FUZZ_PACKAGES=(clang libclang-rt-dev)
 # shellcheck disable=SC2034
@@ -58,7 +58,7 @@ apt_updated=no
 need_packages() {
     local package missing=()
     if ! has dpkg-query; then
-        warn "$(system_name) has no dpkg: these scripts install packages on Debian 12 and Ubuntu 24.04 only."
+        warn "$(system_name) has no dpkg: these scripts install packages on Debian 12 and 13 and Ubuntu 24.04 only."
         die "Install what these packages hold by hand and set ORGCAST_BUILD to a finished build: $*"
     fi
     for package in "$@"; do

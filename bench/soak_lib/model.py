@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 # The broker reads a coarse clock, which may be one of the kernel's ticks behind.
 CLOCK_LAG_S = 0.02
-# INTERFACE §6: a revocation takes effect on live sessions within one second.
+# A revocation takes effect on live sessions within one second.
 REVOKE_S = 1.0
 
 NOT, MAY, MUST = 0, 1, 2

@@ -9,7 +9,8 @@ export type Status = 'connecting' | 'connected' | 'reconnecting' | 'unauthorized
 export interface ConnectionOptions {
   readonly url: string;
   readonly organizationId: string;
-  readonly token: string;
+  /** Asked before each connect, so that a reconnect has a fresh token. A rejection counts as a lost connection. */
+  readonly getToken: () => Promise<string>;
   readonly onStatus: (status: Status) => void;
   readonly onMessage: (payload: Uint8Array, topic: string) => void;
 }
@@ -37,14 +38,24 @@ export function openConnection(options: ConnectionOptions): void {
   const topic = `org/${options.organizationId}/invoices/#`;
   let failures = 0;
 
+  function retry(): void {
+    options.onStatus('reconnecting');
+    setTimeout(attempt, backoffMs(failures));
+    failures += 1;
+  }
+
   function attempt(): void {
+    options.getToken().then(connect, retry);
+  }
+
+  function connect(token: string): void {
     const client = mqtt.connect(options.url, {
       protocolVersion: 5,
       // Random for each attempt: two tabs with one id would throw each other out for ever.
       clientId: `demo-${crypto.randomUUID()}`,
       // The broker takes the user's name from the token, but the encoder wants one beside a password.
       username: 'token',
-      password: options.token,
+      password: token,
       clean: true,
       reconnectPeriod: 0,
       resubscribe: false,
@@ -62,12 +73,7 @@ export function openConnection(options: ConnectionOptions): void {
       next();
     }
     const refused = (): void => finish(() => options.onStatus('unauthorized'));
-    const lost = (): void =>
-      finish(() => {
-        options.onStatus('reconnecting');
-        setTimeout(attempt, backoffMs(failures));
-        failures += 1;
-      });
+    const lost = (): void => finish(retry);
 
     // Attached in this same turn: messages can arrive before the connect event.
     client.on('connect', () => subscribe(client));

@@ -5,11 +5,6 @@ import { openConnection, type Status } from './connection.js';
 import { decodeEvent, InvoiceEvent, NotificationEvent, type StreamEvent } from './events.js';
 import { createView, formatAmount, formatData, type Indicator, type Tone, type View } from './view.js';
 
-interface Address {
-  readonly organizationId: string;
-  readonly token: string;
-}
-
 /** How many event ids are remembered; at least once delivery repeats recent ones only. */
 const REMEMBERED_IDS = 512;
 
@@ -33,7 +28,7 @@ const TOASTS: Readonly<Partial<Record<InvoiceEvent, readonly [Tone, string]>>> =
 
 /** `#org=…&token=…`: a fragment never leaves the browser. The token moves from the address bar, where
  *  it could be read or copied by accident, to this tab's storage, where a reload finds it. */
-function takeAddress(): Address | null {
+function takeAddress(): string | null {
   const fragment = new URLSearchParams(location.hash.slice(1));
   const organizationId = fragment.get('org') ?? '';
   const given = fragment.get('token');
@@ -41,8 +36,17 @@ function takeAddress(): Address | null {
     sessionStorage.setItem(`token:${organizationId}`, given);
     history.replaceState(null, '', `#org=${encodeURIComponent(organizationId)}`);
   }
-  const token = sessionStorage.getItem(`token:${organizationId}`) ?? '';
-  return organizationId === '' || token === '' ? null : { organizationId, token };
+  return organizationId === '' || storedToken(organizationId) === '' ? null : organizationId;
+}
+
+function storedToken(organizationId: string): string {
+  return sessionStorage.getItem(`token:${organizationId}`) ?? '';
+}
+
+/** The demo has no backend that hands out tokens, so this is the tab's newest one. In your application, ask your
+ *  backend here: `fetch('/token')`. */
+function getToken(organizationId: string): Promise<string> {
+  return Promise.resolve(storedToken(organizationId));
 }
 
 /** True the first time that an id is asked about. */
@@ -91,13 +95,12 @@ function show(view: View, event: StreamEvent): void {
 
 function start(): void {
   const view = createView();
-  const address = takeAddress();
-  if (address === null) {
+  const organizationId = takeAddress();
+  if (organizationId === null) {
     view.setIndicator('unauthorized');
     view.notice('No organization', 'Open one of the addresses that the demo printed: each carries a token.');
     return;
   }
-  const { organizationId, token } = address;
   const isNew = createOnce();
   let wasOffline = false;
 
@@ -105,7 +108,7 @@ function start(): void {
   openConnection({
     url: `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/mqtt`,
     organizationId,
-    token,
+    getToken: () => getToken(organizationId),
     onStatus(status) {
       view.setIndicator(INDICATORS[status]);
       if (status === 'unauthorized') {

@@ -94,8 +94,8 @@ typedef struct orgcast_emitter_options {
     int64_t backoff_min_ms;
     int64_t backoff_max_ms; /**< longest pause; 0: 30000 */
 
-    /** Called once for each event, on the worker thread (for DROPPED: on the one that closes). May
-     *  emit. NULL: no reports. */
+    /** Called once for each event: on the worker thread, or for DROPPED on the thread that closes. May
+     *  emit; while the emitter closes, emits return ORGCAST_E_CLOSED. NULL: no reports. */
     void (*on_delivery)(void *context, const orgcast_delivery_t *delivery);
     /** Called when the connection state changes or an attempt fails, on the worker thread. `message`
      *  names the cause, for example "refused: not authorized (0x87)", and is borrowed for the call.
@@ -124,8 +124,9 @@ typedef struct orgcast_emitter_stats {
  *  @param diag        may be NULL
  *  @retval ORGCAST_E_INVALID an option is out of range, two token sources are set, or the signing
  *                            key does not fit its algorithm
- *  @retval ORGCAST_E_IO      a TLS file or the signing key cannot be read
- *  @retval ORGCAST_E_NOMEM   out of memory, or no thread to be had
+ *  @retval ORGCAST_E_IO      a TLS file or the signing key cannot be read, or the system has no
+ *                            random bytes
+ *  @retval ORGCAST_E_NOMEM   out of memory, or no thread is available
  *  @since 0.1 */
 ORGCAST_API ORGCAST_MUST_CHECK orgcast_err_t
 orgcast_emitter_open(const orgcast_emitter_options_t *options, orgcast_emitter_t **ret_emitter,

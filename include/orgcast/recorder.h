@@ -25,7 +25,8 @@ typedef struct orgcast_recorded {
 /** Make an emitter that records. The emit, flush, stats and close functions work on it; every event
  *  counts as acknowledged at once, and stays until it is cleared.
  *  @param options     may be NULL; `source`, `queue_max_events`, `on_delivery`, `context` are used
- *                     (on_delivery is called on the emitting thread); the rest is ignored
+ *                     (on_delivery is called on the emitting thread, and flush and close inside
+ *                     it behave as in the real emitter); the rest is ignored
  *  @param ret_emitter set on success; the caller owns it: orgcast_emitter_close()
  *  @retval ORGCAST_E_INVALID `source` is no URI reference, or ret_emitter is NULL
  *  @retval ORGCAST_E_NOMEM   out of memory

@@ -3,6 +3,7 @@
 /* What clients do: connect, subscribe, publish, receive, go. Decisions are made elsewhere; here they
  * become the broker's result codes. */
 
+#include <malloc.h>
 #include <string.h>
 
 #include "acl.h"
@@ -11,6 +12,9 @@
 
 /* Mosquitto 2.1's MOSQ_ERR_QUOTA_EXCEEDED: MQTT 5 reason 0x97. */
 #define RESULT_QUOTA_EXCEEDED (-6)
+
+/* A result that is no refusal: the broker closes the connection without a CONNACK. */
+#define RESULT_COME_BACK MOSQ_ERR_CONN_REFUSED
 
 #define AUTH_METHOD "JWT"
 
@@ -21,21 +25,73 @@ static oc_session_t *session_of(const plugin_t *plugin, const struct mosquitto *
 
 /* --- CONNECT --- */
 
-static oc_gate_client_t describe(const struct mosquitto *client, const char *username,
+/* How long after SIGHUP its authentications may come, on a broker without ticks. */
+#define RELOAD_S 1
+
+/* Mosquitto 2.0 cannot be asked for a client. On SIGHUP it calls on_reload(), authenticates all the clients
+ * that it has, serves WebSocket clients, and calls on_tick(); only then does it serve other clients. A
+ * WebSocket client without a connection counts as a TCP client. */
+static oc_gate_known_t is_known_to_2_0(const plugin_t *plugin, const struct mosquitto *client)
+{
+    const oc_session_t *session = session_of(plugin, client);
+    bool connected = session && oc_session_connected(session);
+    int64_t reloaded_s = plugin->gate.reloaded_s;
+
+    /* A client that connects has no subscriptions yet. */
+    if (mosquitto_client_sub_count(client) > 0)
+        return OC_GATE_KNOWN;
+    if (reloaded_s == 0 || (!connected && mosquitto_client_protocol(client) == mp_websockets))
+        return OC_GATE_NEW;
+    if (plugin->gate.shared->ticked_ms > 0)
+        return OC_GATE_KNOWN;
+    return now_s() <= reloaded_s + RELOAD_S ? OC_GATE_PERHAPS : OC_GATE_NEW;
+}
+
+static oc_gate_client_t describe(const plugin_t *plugin, const struct mosquitto *client,
                                  bool no_password)
 {
-    return (oc_gate_client_t){
+    oc_gate_client_t described = {
         .client = client,
         .id = mosquitto_client_id(client),
         .address = mosquitto_client_address(client),
-        .username = username,
         .clean_start = mosquitto_client_clean_session(client),
-        .has_subscriptions = mosquitto_client_sub_count(client) > 0,
         .no_password = no_password,
     };
+    const struct mosquitto *holder;
+
+    if (!mosquitto_client) {
+        described.known = is_known_to_2_0(plugin, client);
+        return described;
+    }
+    holder = mosquitto_client(described.id);
+    described.known = holder == client ? OC_GATE_KNOWN : OC_GATE_NEW;
+    described.holder = holder;
+    described.holder_username = mosquitto_client_username(holder);
+    return described;
 }
 
-/* Count a CONNECT, tell of it, and give the broker its result. */
+/* Mosquitto 2.1 checks HTTP requests to an http_api listener on another thread, with a client that it made up.
+ * Nothing here is made for two threads, and such a client has no token: so it is not looked at. */
+static bool is_off_thread(const plugin_t *plugin)
+{
+    return !pthread_equal(pthread_self(), plugin->thread);
+}
+
+/* What a check on another thread gives. */
+static int refuse_or_defer(const plugin_t *plugin, int refusal)
+{
+    return plugin->config.defer_non_jwt ? MOSQ_ERR_PLUGIN_DEFER : refusal;
+}
+
+/* Whether a client that connects again with the same token may get in. */
+static bool is_passing(oc_err_t err, const oc_diag_t *diag)
+{
+    return diag->passing || err == OC_E_LIMIT_CONNECTIONS || err == OC_E_LIMIT_RATE ||
+           err == OC_E_NOMEM;
+}
+
+/* Count a CONNECT, report it, and give the broker its result. After a CONNACK that refuses them, with whatever
+ * reason code, MQTT.js and others never connect again; after a closed connection they do. */
 static int conclude(plugin_t *plugin, struct mosquitto *client, oc_err_t err, const oc_diag_t *diag)
 {
     const decision_t decision = {.action = "connect",
@@ -50,7 +106,7 @@ static int conclude(plugin_t *plugin, struct mosquitto *client, oc_err_t err, co
         return MOSQ_ERR_SUCCESS;
     }
     report_refusal(plugin, &decision);
-    return MOSQ_ERR_AUTH;
+    return is_passing(err, diag) ? RESULT_COME_BACK : MOSQ_ERR_AUTH;
 }
 
 static int let_in(plugin_t *plugin, struct mosquitto *client, const oc_gate_client_t *described,
@@ -92,14 +148,23 @@ int on_basic_auth(int event, void *event_data, void *userdata)
     plugin_t *plugin = userdata;
     /* The broker ends a password at its first NUL. */
     const char *password = auth->password ? auth->password : "";
-    const oc_gate_client_t described = describe(auth->client, auth->username, false);
+    oc_gate_client_t described;
     oc_gate_token_t token;
 
     (void)event;
+    if (is_off_thread(plugin))
+        return refuse_or_defer(plugin, MOSQ_ERR_AUTH);
     if (!oc_gate_token(&plugin->gate, password, strlen(password), &token))
         return no_memory(plugin, auth->client);
-    if (oc_gate_recognizes(&plugin->gate, &described, &token, now_s()))
+    described = describe(plugin, auth->client, false);
+    switch (oc_gate_recognize(&plugin->gate, &described, &token)) {
+    case OC_GATE_OURS:
         return MOSQ_ERR_SUCCESS;
+    case OC_GATE_THEIRS:
+        return MOSQ_ERR_PLUGIN_DEFER;
+    case OC_GATE_CONNECTS:
+        break;
+    }
     oc_sessions_drop(plugin->gate.shared->sessions, auth->client);
     if (plugin->config.defer_non_jwt && !oc_jws_shaped(token.bytes, token.len))
         return defer(plugin, auth->client, &described);
@@ -107,6 +172,19 @@ int on_basic_auth(int event, void *event_data, void *userdata)
 }
 
 /* --- MQTT 5 enhanced authentication --- */
+
+/* End a connection whose refresh is refused, MQTT 5 §4.12.1. Mosquitto 2.1 sends a DISCONNECT. 2.0 sends a second
+ * CONNACK: so it gets another answer, and a tick ends the connection with a DISCONNECT. Without ticks it is
+ * closed without a word. */
+static int end_refused(plugin_t *plugin, oc_session_t *session)
+{
+    if (plugin->is_2_1)
+        return MOSQ_ERR_AUTH;
+    if (!has_ticks(plugin))
+        return MOSQ_ERR_CONN_REFUSED;
+    oc_sessions_kick(plugin->gate.shared->sessions, session);
+    return MOSQ_ERR_AUTH_CONTINUE;
+}
 
 static int refresh(plugin_t *plugin, struct mosquitto *client, oc_session_t *session,
                    const oc_gate_token_t *token)
@@ -125,9 +203,8 @@ static int refresh(plugin_t *plugin, struct mosquitto *client, oc_session_t *ses
         report_audit(plugin, &decision);
         return MOSQ_ERR_SUCCESS;
     }
-    /* Then the broker closes the connection, as MQTT 5 §4.12.1 has it. */
     report_refusal(plugin, &decision);
-    return MOSQ_ERR_AUTH;
+    return end_refused(plugin, session);
 }
 
 /* A client with another method, which another plugin may know. Without non_jwt_clients defer it has no rights here,
@@ -138,7 +215,7 @@ static int defer_method(plugin_t *plugin, struct mosquitto *client, const oc_ses
         return MOSQ_ERR_PLUGIN_DEFER;
     oc_sessions_drop(plugin->gate.shared->sessions, client);
     {
-        const oc_gate_client_t described = describe(client, NULL, true);
+        const oc_gate_client_t described = describe(plugin, client, true);
 
         return defer(plugin, client, &described);
     }
@@ -162,7 +239,7 @@ int on_ext_auth_start(int event, void *event_data, void *userdata)
         return refresh(plugin, auth->client, session, &token);
     oc_sessions_drop(plugin->gate.shared->sessions, auth->client);
     {
-        const oc_gate_client_t described = describe(auth->client, NULL, true);
+        const oc_gate_client_t described = describe(plugin, auth->client, true);
 
         return let_in(plugin, auth->client, &described, &token);
     }
@@ -186,8 +263,8 @@ int on_ext_auth_continue(int event, void *event_data, void *userdata)
 
 /* --- SUBSCRIBE, PUBLISH, delivery --- */
 
-/* The broker publishes a Will after it has reported the disconnect, or during a takeover; nothing else
- * comes from a session then. It is not shown to on_message(). */
+/* Nothing but its Will comes from a session that has lost its connection or its client id. A Will may also come before
+ * the plugin knows that: see event_expect(). */
 static bool is_will(const oc_session_t *session)
 {
     return !oc_session_connected(session) || !oc_session_current(session);
@@ -205,15 +282,15 @@ static bool event_of_check(const plugin_t *plugin, const struct mosquitto_evt_ac
     return oc_acl_governs(&plugin->config.acl_rules, check->topic, &ret_event->org);
 }
 
-/* The event that a Will is. With a number it is another payload, which an ACL check cannot give the broker:
- * so the plugin publishes it. */
+/* A Will gets its number and its properties. The broker has no means to take either from an ACL check, so the plugin
+ * publishes the Will itself. */
 static oc_err_t take_will(plugin_t *plugin, const event_t *will, bool *ret_published,
                           oc_diag_t *diag)
 {
     stamped_t stamped = {0};
     oc_err_t err = event_take(plugin, will, &stamped, diag);
 
-    if (err || !stamped.payload)
+    if (err || !event_governed(&plugin->config, will))
         return err;
     if (!event_publish(plugin, will, &stamped))
         return oc_fail(diag, OC_E_NOMEM, "out of memory");
@@ -230,10 +307,10 @@ static oc_err_t check_publish(plugin_t *plugin, const oc_session_t *session,
     event_t event;
     oc_err_t err;
 
-    /* Who has no good token any more may still send a new one. */
+    /* A client whose token has ended may still send a new one. A Will is not a command: the broker would store it, or
+     * give it to subscribers. */
     if (strcmp(check->topic, CONTROL_TOPIC) == 0)
-        /* A Will is no command: the broker would keep it, or give it to subscribers. */
-        return is_will(session) ? OC_E_TOPIC_NOT_ALLOWED : OC_OK;
+        return is_will(session) || check->retain ? OC_E_TOPIC_NOT_ALLOWED : OC_OK;
     err = oc_session_rights(session, &identity);
     if (!err)
         err = oc_acl_publish(&plugin->config.acl_rules, identity, check->topic, check->retain,
@@ -242,8 +319,7 @@ static oc_err_t check_publish(plugin_t *plugin, const oc_session_t *session,
         return err;
     if (is_will(session))
         return take_will(plugin, &event, ret_published, diag);
-    event_announce(plugin, &event);
-    return OC_OK;
+    return event_expect(plugin, &event, check->client, false, diag);
 }
 
 /* Count a SUBSCRIBE or PUBLISH, tell of it, and give the broker its result. */
@@ -350,8 +426,13 @@ static int conclude_delivery(plugin_t *plugin, const struct mosquitto_evt_acl_ch
     return MOSQ_ERR_ACL_DENIED;
 }
 
-/* What others decide on; but a Will has no other check of its form than this, and cannot be given a number
- * before they have decided. */
+static oc_err_t refuse_foreign_will(oc_diag_t *diag)
+{
+    return oc_fail(diag, OC_E_TOPIC_NOT_ALLOWED,
+                   "the Will of a client without a token cannot be an event");
+}
+
+/* Other authenticators decide on it later. Then the plugin can neither give it a number nor its properties. */
 static int defer_will(plugin_t *plugin, const struct mosquitto_evt_acl_check *check,
                       const oc_session_t *session)
 {
@@ -361,9 +442,8 @@ static int defer_will(plugin_t *plugin, const struct mosquitto_evt_acl_check *ch
 
     if (event_of_check(plugin, check, &will)) {
         err = event_check(&plugin->config, &will, &diag);
-        if (!err && event_numbered(&plugin->config, &will))
-            err = oc_fail(&diag, OC_E_TOPIC_NOT_ALLOWED,
-                          "the Will of a client without a token cannot be numbered");
+        if (!err && event_governed(&plugin->config, &will))
+            err = refuse_foreign_will(&diag);
     }
     return err ? conclude_request(plugin, check, session, err, diag.message)
                : MOSQ_ERR_PLUGIN_DEFER;
@@ -394,6 +474,8 @@ static int check_unknown(plugin_t *plugin, const struct mosquitto_evt_acl_check 
 static int check_foreign(plugin_t *plugin, const struct mosquitto_evt_acl_check *check,
                          const oc_session_t *session)
 {
+    oc_diag_t diag = {0};
+    oc_err_t err = OC_OK;
     event_t event;
 
     if (check->access != MOSQ_ACL_WRITE)
@@ -401,24 +483,35 @@ static int check_foreign(plugin_t *plugin, const struct mosquitto_evt_acl_check 
     if (is_will(session))
         return defer_will(plugin, check, session);
     if (event_of_check(plugin, check, &event))
-        event_announce(plugin, &event);
-    return MOSQ_ERR_PLUGIN_DEFER;
+        err = event_expect(plugin, &event, check->client, true, &diag);
+    return err ? conclude_request(plugin, check, session, err, diag.message)
+               : MOSQ_ERR_PLUGIN_DEFER;
+}
+
+/* A Will that the plugin has not checked reaches nobody: neither an event, of which on_disconnect() sends the numbered
+ * copy, nor a command, which may hold a token. */
+static bool is_kept_back(const plugin_t *plugin, const struct mosquitto_evt_acl_check *check)
+{
+    return event_not_shown(plugin, check->topic, check->payload, check->payloadlen) ||
+           (check->topic[0] == '$' && strcmp(check->topic, CONTROL_TOPIC) == 0);
 }
 
 int on_acl_check(int event, void *event_data, void *userdata)
 {
     const struct mosquitto_evt_acl_check *check = event_data;
     plugin_t *plugin = userdata;
-    bool unshown = check->access == MOSQ_ACL_READ &&
-                   event_unshown(plugin, check->topic, check->payload, check->payloadlen);
     oc_session_t *session;
 
     (void)event;
-    if (check->access == MOSQ_ACL_READ && !unshown && is_granted(plugin, check))
-        return conclude_delivery(plugin, check, NULL, OC_OK);
+    if (is_off_thread(plugin))
+        return refuse_or_defer(plugin, MOSQ_ERR_ACL_DENIED);
+    if (check->access == MOSQ_ACL_READ) {
+        if (is_kept_back(plugin, check))
+            return MOSQ_ERR_ACL_DENIED;
+        if (is_granted(plugin, check))
+            return conclude_delivery(plugin, check, NULL, OC_OK);
+    }
     session = session_of(plugin, check->client);
-    if (unshown)
-        return conclude_delivery(plugin, check, session, OC_E_EVENT_INVALID);
     if (!session)
         return check_unknown(plugin, check);
     if (oc_session_foreign(session))
@@ -443,17 +536,67 @@ int on_acl_check(int event, void *event_data, void *userdata)
     }
 }
 
-/* What clients publish, after its ACL check, and what bridges bring, which have none. */
+/* Swaps the first entries of two lists. Mosquitto 2.0's entries are blocks of one size that refer to the next one alone. */
+static void swap_entries(mosquitto_property *one, mosquitto_property *other)
+{
+    size_t size = malloc_usable_size(one);
+    unsigned char *bytes = (unsigned char *)one;
+    unsigned char *other_bytes = (unsigned char *)other;
+
+    if (malloc_usable_size(other) < size)
+        size = malloc_usable_size(other);
+    for (size_t i = 0; i < size; i++) {
+        unsigned char byte = bytes[i];
+
+        bytes[i] = other_bytes[i];
+        other_bytes[i] = byte;
+    }
+}
+
+/* Takes the properties. Mosquitto 2.1 frees the list that it had when it gets another one. 2.0 does so from 2.0.15 on,
+ * and a plugin cannot find out: so there the broker's list stays where it is and gets the content of the other one. */
+static void set_properties(const plugin_t *plugin, struct mosquitto_evt_message *message,
+                           mosquitto_property *properties)
+{
+    if (!properties)
+        return;
+    if (plugin->is_2_1 || !message->properties) {
+        message->properties = properties;
+        return;
+    }
+    swap_entries(message->properties, properties);
+    mosquitto_property_free_all(&properties);
+}
+
+/* With QoS 2 the broker shows a PUBLISH again whenever the client sends it again. */
+static oc_stream_flow_t flow_of(const struct mosquitto_evt_message *message,
+                                const oc_session_t *session)
+{
+    if (message->qos != 2)
+        return (oc_stream_flow_t){0};
+    return (oc_stream_flow_t){
+        .client_id = mosquitto_client_id(message->client),
+        .connection = session ? oc_session_serial(session) : 0,
+        .resumes = !mosquitto_client_clean_session(message->client),
+        /* A bridge has no session, and connects again without the plugin's knowledge. */
+        .resends = !session || mosquitto_client_protocol_version(message->client) != 5,
+    };
+}
+
+/* Called for what clients publish, after its ACL check, and for what bridges bring, without one. */
 int on_message(int event, void *event_data, void *userdata)
 {
     struct mosquitto_evt_message *message = event_data;
     plugin_t *plugin = userdata;
+    const oc_session_t *session = session_of(plugin, message->client);
+    mosquitto_property *properties = NULL;
     oc_diag_t diag = {0};
     event_t published = {.topic = message->topic,
                          .payload = message->payload,
                          .payload_len = message->payloadlen,
                          .qos = message->qos,
-                         .retain = message->retain};
+                         .retain = message->retain,
+                         .flow = flow_of(message, session)};
     stamped_t stamped = {0};
     oc_err_t err;
 
@@ -461,19 +604,23 @@ int on_message(int event, void *event_data, void *userdata)
     event_shown(plugin);
     if (!oc_acl_governs(&plugin->config.acl_rules, message->topic, &published.org))
         return MOSQ_ERR_SUCCESS;
-    err = event_take(plugin, &published, &stamped, &diag);
+    err = event_properties(&plugin->config, &properties, &diag);
+    if (!err)
+        err = event_take(plugin, &published, &stamped, &diag);
     if (err) {
         const decision_t decision = {.action = "publish",
                                      .err = err,
                                      .client = message->client,
-                                     .session = session_of(plugin, message->client),
+                                     .session = session,
                                      .topic = message->topic,
                                      .detail = diag.message};
 
+        mosquitto_property_free_all(&properties);
         report_denial(plugin, &decision);
         return err == OC_E_LIMIT_RATE && plugin->is_2_1 ? RESULT_QUOTA_EXCEEDED
                                                         : MOSQ_ERR_ACL_DENIED;
     }
+    set_properties(plugin, message, properties);
     if (stamped.payload) {
         /* The broker frees the payload that it had. */
         message->payload = stamped.payload;
@@ -494,6 +641,32 @@ static bool lives_on(const plugin_t *plugin, int event, const struct mosquitto *
            mosquitto_client_protocol_version(client) == 5;
 }
 
+/* Mosquitto 2.1.3 publishes a Will before it reports the disconnect: the plugin took it for a publish, and then it was not
+ * shown. */
+static void finish_will(plugin_t *plugin, const struct mosquitto *client,
+                        const oc_session_t *session)
+{
+    oc_diag_t diag = {0};
+    bool foreign = false;
+    bool published = false;
+    event_t will;
+    oc_err_t err;
+
+    if (!event_take_expected(plugin, client, &will, &foreign))
+        return;
+    err = foreign ? refuse_foreign_will(&diag) : take_will(plugin, &will, &published, &diag);
+    if (err) {
+        const decision_t decision = {.action = "publish",
+                                     .err = err,
+                                     .client = client,
+                                     .session = session,
+                                     .topic = will.topic,
+                                     .detail = diag.message};
+
+        report_denial(plugin, &decision);
+    }
+}
+
 int on_disconnect(int event, void *event_data, void *userdata)
 {
     /* struct mosquitto_evt_client_offline is the same. */
@@ -507,6 +680,7 @@ int on_disconnect(int event, void *event_data, void *userdata)
 
         report_audit(plugin, &decision);
     }
+    finish_will(plugin, client, session);
     /* After a refused CONNECT there is no client id, and nothing to keep. */
     if (mosquitto_client_id(client))
         oc_sessions_disconnected(plugin->gate.shared->sessions, client,

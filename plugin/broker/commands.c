@@ -15,6 +15,12 @@
 /* Where no tick came for so long none will: Mosquitto 2.0 with per_listener_settings. */
 #define TICK_MISSING_MS 2000
 
+typedef struct asked {
+    plugin_t *plugin;
+    const struct mosquitto *client;
+    const oc_session_t *session;
+} asked_t;
+
 /* text: taken */
 static void send_answer(const char *client_id, char *text)
 {
@@ -23,8 +29,10 @@ static void send_answer(const char *client_id, char *text)
         free(text);
 }
 
-static bool keep_answer(plugin_t *plugin, const char *client_id, const oc_control_answer_t *answer)
+/* Only for a session: without one may_wait() is false. */
+static bool keep_answer(plugin_t *plugin, const asked_t *asked, const oc_control_answer_t *answer)
 {
+    const char *client_id = mosquitto_client_id(asked->client);
     size_t id_size = strlen(client_id) + 1;
     waiting_answer_t *waiting;
 
@@ -36,6 +44,8 @@ static bool keep_answer(plugin_t *plugin, const char *client_id, const oc_contro
     waiting->ticket = answer->ticket;
     waiting->text = answer->text;
     waiting->failed_text = answer->failed_text;
+    waiting->client = asked->client;
+    waiting->session_serial = oc_session_serial(asked->session);
     memcpy(waiting->client_id, client_id, id_size);
     waiting->next = plugin->answers;
     plugin->answers = waiting;
@@ -47,6 +57,22 @@ static void send_settled(const char *client_id, bool failed, char *text, char *f
 {
     send_answer(client_id, failed ? failed_text : text);
     free(failed ? text : failed_text);
+}
+
+/* Not when its connection has ended: the broker sends to whoever has the client id. */
+static void send_waiting(plugin_t *plugin, const waiting_answer_t *waiting, bool failed)
+{
+    oc_sessions_t *sessions = plugin->gate.shared->sessions;
+    oc_session_t *session = oc_sessions_find(sessions, waiting->client, waiting->client_id);
+
+    if (!session || oc_session_serial(session) != waiting->session_serial ||
+        !oc_session_connected(session) || !oc_session_holds_id(sessions, session)) {
+        free(waiting->text);
+        free(waiting->failed_text);
+        return;
+    }
+    oc_sessions_addressed(sessions, session, now_s());
+    send_settled(waiting->client_id, failed, waiting->text, waiting->failed_text);
 }
 
 void send_answers(plugin_t *plugin)
@@ -63,7 +89,7 @@ void send_answers(plugin_t *plugin)
         }
         *at = waiting->next;
         plugin->answer_count--;
-        send_settled(waiting->client_id, failed, waiting->text, waiting->failed_text);
+        send_waiting(plugin, waiting, failed);
         free(waiting);
     }
 }
@@ -79,12 +105,6 @@ void drop_answers(plugin_t *plugin)
         free(waiting);
     }
 }
-
-typedef struct asked {
-    plugin_t *plugin;
-    const struct mosquitto *client;
-    const oc_session_t *session;
-} asked_t;
 
 static void report(void *context, const oc_control_outcome_t *outcome)
 {
@@ -108,7 +128,7 @@ static bool send_event(void *context, const char *topic, const char *payload, si
     return event_send(asked->plugin, mosquitto_client_id(asked->client), topic, payload, len);
 }
 
-static bool has_ticks(const plugin_t *plugin)
+bool has_ticks(const plugin_t *plugin)
 {
     int64_t ticked_ms = plugin->gate.shared->ticked_ms;
 
@@ -161,7 +181,7 @@ int on_control(int event, void *event_data, void *userdata)
     plugin->gate.shared->answering = true;
     if (answer.ticket == 0 || !may_wait(plugin, session))
         send_settled(client_id, false, answer.text, answer.failed_text);
-    else if (!keep_answer(plugin, client_id, &answer))
+    else if (!keep_answer(plugin, &asked, &answer))
         send_settled(client_id, true, answer.text, answer.failed_text);
     send_answers(plugin);
     return MOSQ_ERR_SUCCESS;

@@ -3,6 +3,7 @@
 /* What is published under the templates, whoever sent it: checked, counted, given its number. */
 
 #include <mqtt_protocol.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "acl.h"
@@ -73,63 +74,115 @@ static bool object_shaped(const char *payload, size_t len)
     return at < len && (payload[at] == '"' || payload[at] == '}');
 }
 
-bool event_numbered(const oc_config_t *config, const event_t *event)
+/* Whether an event gets a number. With validate_events off, only what looks like a JSON object does. */
+static bool is_numbered(const oc_config_t *config, const event_t *event)
 {
     return config->stamp_sequence && (config->validate_events != OC_EVENTS_OFF ||
                                       object_shaped(event->payload, event->payload_len));
 }
 
-static uint64_t hash_of(const plugin_t *plugin, const char *topic, const void *payload, size_t len)
+bool event_governed(const oc_config_t *config, const event_t *event)
 {
-    const oc_name_key_t *key = &plugin->gate.shared->unshown_key;
-
-    return oc_name_hash(key, topic, strlen(topic)) << 1 ^ oc_name_hash(key, payload, len);
+    return config->validate_events != OC_EVENTS_OFF ||
+           event->payload_len > (size_t)config->event_max_bytes || is_numbered(config, event);
 }
 
-void event_announce(plugin_t *plugin, const event_t *event)
-{
-    oc_shared_t *shared = plugin->gate.shared;
+/* --- Events that the broker is to show --- */
 
-    shared->unshown =
-        plugin->config.validate_events != OC_EVENTS_OFF || event_numbered(&plugin->config, event);
-    if (!shared->unshown)
-        return;
-    shared->unshown_hash = hash_of(plugin, event->topic, event->payload, event->payload_len);
-    shared->unshown_len = event->payload_len;
+static bool reserve(oc_expected_t *expected, size_t size)
+{
+    char *text;
+
+    if (size <= expected->capacity)
+        return true;
+    text = realloc(expected->text, size);
+    if (!text)
+        return false;
+    expected->text = text;
+    expected->capacity = size;
+    return true;
+}
+
+oc_err_t event_expect(plugin_t *plugin, const event_t *event, const void *client, bool foreign,
+                      oc_diag_t *diag)
+{
+    const oc_config_t *config = &plugin->config;
+    oc_expected_t *expected = &plugin->gate.shared->expected;
+    size_t topic_len = strlen(event->topic);
+    size_t kept_len = event->payload_len;
+
+    expected->set = false;
+    /* The broker stores a retained Will before it asks for any subscriber. */
+    if (event->retain && config->validate_events != OC_EVENTS_OFF)
+        return oc_fail(diag, OC_E_RETAIN_NOT_ALLOWED, "events are not retained");
+    if (!event_governed(config, event))
+        return OC_OK;
+    if (kept_len > (size_t)config->event_max_bytes)
+        kept_len = (size_t)config->event_max_bytes;
+    if (!reserve(expected, topic_len + 1 + kept_len))
+        return oc_fail(diag, OC_E_NOMEM, "out of memory");
+    memcpy(expected->text, event->topic, topic_len + 1);
+    if (kept_len > 0)
+        memcpy(expected->text + topic_len + 1, event->payload, kept_len);
+    expected->set = true;
+    expected->foreign = foreign;
+    expected->client = client;
+    expected->qos = event->qos;
+    expected->topic_len = topic_len;
+    expected->payload_len = event->payload_len;
+    expected->kept_len = kept_len;
+    return OC_OK;
 }
 
 void event_shown(plugin_t *plugin)
 {
-    plugin->gate.shared->unshown = false;
+    plugin->gate.shared->expected.set = false;
 }
 
-/* Its bytes are compared, since what another authenticator's client was then denied leaves its announcement behind,
- * and must not keep back an event that waited in a queue. */
-bool event_unshown(const plugin_t *plugin, const char *topic, const void *payload, size_t len)
+/* Compares the bytes: another plugin may have denied the expected event, and that must not keep back one that waited in
+ * a queue. */
+bool event_not_shown(const plugin_t *plugin, const char *topic, const void *payload, size_t len)
 {
-    const oc_shared_t *shared = plugin->gate.shared;
+    const oc_expected_t *expected = &plugin->gate.shared->expected;
 
-    return shared->unshown && shared->unshown_len == len &&
-           shared->unshown_hash == hash_of(plugin, topic, payload, len);
+    return expected->set && expected->payload_len == len && strcmp(expected->text, topic) == 0 &&
+           (len == 0 ||
+            memcmp(expected->text + expected->topic_len + 1, payload, expected->kept_len) == 0);
 }
+
+bool event_take_expected(plugin_t *plugin, const void *client, event_t *ret_will, bool *ret_foreign)
+{
+    oc_expected_t *expected = &plugin->gate.shared->expected;
+
+    if (!expected->set || expected->client != client)
+        return false;
+    expected->set = false;
+    *ret_foreign = expected->foreign;
+    *ret_will = (event_t){.topic = expected->text,
+                          .payload = expected->text + expected->topic_len + 1,
+                          .payload_len = expected->payload_len,
+                          .qos = expected->qos};
+    return oc_acl_governs(&plugin->config.acl_rules, ret_will->topic, &ret_will->org);
+}
+
+/* --- Events that go to the subscribers --- */
 
 static oc_err_t number(plugin_t *plugin, const event_t *event, stamped_t *ret_stamped,
                        oc_diag_t *diag)
 {
-    /* Until its release the broker shows an event of QoS 2 again whenever it comes again. */
     const oc_stream_event_t appended = {.org = event->org,
                                         .topic = event->topic,
                                         .payload = event->payload,
                                         .payload_len = event->payload_len,
-                                        .may_repeat = event->qos == 2};
+                                        .flow = event->flow};
     oc_err_t err;
 
-    if (!event_numbered(&plugin->config, event))
+    if (!is_numbered(&plugin->config, event))
         return OC_OK;
     err = oc_stream_append(plugin->gate.shared->stream, &appended, &broker_memory,
                            &ret_stamped->payload, &ret_stamped->len);
     if (err == OC_E_EVENT_INVALID)
-        return oc_fail(diag, err, "it begins like a JSON object, and is none");
+        return oc_fail(diag, err, "it begins like a JSON object, and is not one");
     return err ? oc_fail(diag, err, "out of memory") : OC_OK;
 }
 
@@ -154,17 +207,41 @@ oc_err_t event_take(plugin_t *plugin, const event_t *event, stamped_t *ret_stamp
     return err;
 }
 
-/* The payload is the broker's from now on. */
+oc_err_t event_properties(const oc_config_t *config, mosquitto_property **ret_properties,
+                          oc_diag_t *diag)
+{
+    mosquitto_property *properties = NULL;
+
+    if (config->validate_events != OC_EVENTS_OFF &&
+        mosquitto_property_add_string(&properties, MQTT_PROP_CONTENT_TYPE, OC_EVENT_CONTENT_TYPE) !=
+            MOSQ_ERR_SUCCESS)
+        return oc_fail(diag, OC_E_NOMEM, "out of memory");
+    *ret_properties = properties;
+    return OC_OK;
+}
+
+static bool copy_payload(const void *payload, size_t len, stamped_t *ret_copy)
+{
+    char *copy = mosquitto_malloc(len + 1);
+
+    if (!copy)
+        return false;
+    if (len > 0)
+        memcpy(copy, payload, len);
+    copy[len] = '\0';
+    *ret_copy = (stamped_t){copy, len};
+    return true;
+}
+
+/* Takes the payload. */
 static bool publish(const oc_config_t *config, const char *client_id, const char *topic,
                     const stamped_t *event, int qos)
 {
     mosquitto_property *properties = NULL;
+    oc_diag_t diag = {0};
 
-    /* Without memory for it, clients are not told the content's type. */
-    if (config->validate_events != OC_EVENTS_OFF)
-        (void)mosquitto_property_add_string(&properties, MQTT_PROP_CONTENT_TYPE,
-                                            OC_EVENT_CONTENT_TYPE);
-    if (mosquitto_broker_publish(client_id, topic, (int)event->len, event->payload, qos, false,
+    if (event_properties(config, &properties, &diag) == OC_OK &&
+        mosquitto_broker_publish(client_id, topic, (int)event->len, event->payload, qos, false,
                                  properties) == MOSQ_ERR_SUCCESS)
         return true;
     mosquitto_property_free_all(&properties);
@@ -174,17 +251,17 @@ static bool publish(const oc_config_t *config, const char *client_id, const char
 
 bool event_publish(const plugin_t *plugin, const event_t *event, const stamped_t *stamped)
 {
-    return publish(&plugin->config, NULL, event->topic, stamped, event->qos);
+    stamped_t sent = *stamped;
+
+    return (sent.payload || copy_payload(event->payload, event->payload_len, &sent)) &&
+           publish(&plugin->config, NULL, event->topic, &sent, event->qos);
 }
 
 bool event_send(const plugin_t *plugin, const char *client_id, const char *topic,
                 const char *payload, size_t len)
 {
-    const stamped_t copy = {.payload = mosquitto_malloc(len + 1), .len = len};
+    stamped_t copy;
 
-    if (!copy.payload)
-        return false;
-    memcpy(copy.payload, payload, len);
-    copy.payload[len] = '\0';
-    return publish(&plugin->config, client_id, topic, &copy, 0);
+    return copy_payload(payload, len, &copy) &&
+           publish(&plugin->config, client_id, topic, &copy, 0);
 }

@@ -128,14 +128,15 @@ int on_tick(int event, void *event_data, void *userdata)
     plugin->gate.reloaded_s = 0;
     /* No client is looked at between this and the broker's delivery: it is before (2.1) or behind (2.0). */
     oc_sessions_delivered(shared->sessions);
-    oc_verifier_poll(plugin->gate.verifier, time_s);
+    oc_verifier_poll(plugin->gate.verifier);
     oc_revocations_forget(shared->revocations, time_s);
     oc_limits_tick(shared->limits, monotonic_ms());
     end_due(plugin, time_s);
     send_answers(plugin);
     show_numbers(plugin, time_s);
+    oc_audit_fold_tick(shared->fold, shared->ticked_ms);
     log_troubles(plugin);
-    report_left_out(plugin, time_s);
+    report_left_out(plugin);
     return MOSQ_ERR_SUCCESS;
 }
 
@@ -154,6 +155,24 @@ static void reload_revocations(plugin_t *plugin)
     (void)oc_gate_apply_revocations(&plugin->gate);
 }
 
+/* With per_listener_settings each plugin is called; the first one looks at the options of all of them. */
+static void log_changed_options(const plugin_t *plugin)
+{
+    char names[1024];
+    oc_diag_t diag = {0};
+
+    if (!plugin->is_first || !plugin->gate.shared->conf)
+        return;
+    if (oc_conf_watch_compare(plugin->gate.shared->conf, names, sizeof names, &diag) != OC_OK)
+        mosquitto_log_printf(MOSQ_LOG_WARNING,
+                             "orgcast: changed options need a restart of the broker; cannot tell "
+                             "whether there are any: %s",
+                             diag.message);
+    else if (names[0])
+        mosquitto_log_printf(MOSQ_LOG_WARNING,
+                             "orgcast: restart the broker to apply changed options: %s", names);
+}
+
 /* Always success: on anything else Mosquitto 2.1 exits, and 2.0 drops the other authenticators. */
 int on_reload(int event, void *event_data, void *userdata)
 {
@@ -170,5 +189,6 @@ int on_reload(int event, void *event_data, void *userdata)
         mosquitto_log_printf(MOSQ_LOG_ERR, "orgcast: the old keys stay: %s", diag.message);
     reload_revocations(plugin);
     oc_audit_reopen(plugin->gate.shared->audit);
+    log_changed_options(plugin);
     return MOSQ_ERR_SUCCESS;
 }

@@ -8,8 +8,6 @@
 #include "mem.h"
 #include "plugin.h"
 
-#define DYNAMIC_SECURITY_TOPIC "$CONTROL/dynamic-security/v1"
-
 #define EXPORT __attribute__((visibility("default")))
 
 static oc_shared_t shared;
@@ -29,6 +27,12 @@ static const struct callback {
 };
 
 #define CALLBACK_COUNT (sizeof callbacks / sizeof callbacks[0])
+
+/* Mosquitto 2.1 only. */
+static bool is_kept(const void *client, const char *client_id)
+{
+    return mosquitto_client(client_id) == client;
+}
 
 static void plugin_free(plugin_t *plugin)
 {
@@ -54,9 +58,12 @@ static oc_err_t configure(plugin_t *plugin, const struct mosquitto_opt *opts, in
     if (err)
         return err;
     plugin->joined = true;
+    plugin->is_first = shared.users == 0;
     err = oc_shared_join(&shared, &plugin->config, now_s(), diag);
     if (err)
         return err;
+    if (mosquitto_client)
+        oc_sessions_ask(shared.sessions, is_kept);
     return oc_gate_init(&plugin->gate, &plugin->config, &shared, log_keys, plugin, diag);
 }
 
@@ -65,26 +72,6 @@ static oc_err_t refused_callback(int rc, oc_diag_t *diag)
     return oc_fail(diag, OC_E_CONFIG,
                    rc == MOSQ_ERR_ALREADY_EXISTS ? "the plugin is loaded twice for one listener"
                                                  : "the broker refused a callback");
-}
-
-/* Mosquitto's own plugin asks by username, which a token's subject becomes: loaded before this one it would give
- * the rights of its client "admin" to whoever has a token for that subject. Only the topic of its commands
- * tells whether it is there. */
-static oc_err_t check_order(const plugin_t *plugin, oc_diag_t *diag)
-{
-    int rc = mosquitto_callback_register(plugin->id, MOSQ_EVT_CONTROL, on_control,
-                                         DYNAMIC_SECURITY_TOPIC, NULL);
-
-    if (rc == MOSQ_ERR_ALREADY_EXISTS)
-        return oc_fail(diag, OC_E_CONFIG,
-                       "the dynamic-security plugin is loaded before this one: its line belongs "
-                       "below this one's, or its clients' rights would go to tokens whose subject "
-                       "has the same name");
-    if (rc != MOSQ_ERR_SUCCESS)
-        return refused_callback(rc, diag);
-    (void)mosquitto_callback_unregister(plugin->id, MOSQ_EVT_CONTROL, on_control,
-                                        DYNAMIC_SECURITY_TOPIC);
-    return OC_OK;
 }
 
 /* In Mosquitto 2.1 the control topic is the whole broker's: the first plugin gets the commands for all of
@@ -102,7 +89,7 @@ static oc_err_t register_control(plugin_t *plugin, oc_diag_t *diag)
 
 static oc_err_t register_callbacks(plugin_t *plugin, oc_diag_t *diag)
 {
-    oc_err_t err = check_order(plugin, diag);
+    oc_err_t err = check_order(diag);
 
     if (err)
         return err;
@@ -132,6 +119,14 @@ static void stop(plugin_t *plugin)
     oc_json_guard_remove();
 }
 
+static void remember_options(void)
+{
+    char path[4096];
+
+    if (!shared.conf && oc_conf_watch_path(path, sizeof path))
+        shared.conf = oc_conf_watch_new(path);
+}
+
 EXPORT int mosquitto_plugin_version(int supported_version_count, const int *supported_versions)
 {
     for (int i = 0; i < supported_version_count; i++) {
@@ -154,7 +149,7 @@ EXPORT int mosquitto_plugin_init(mosquitto_plugin_id_t *identifier, void **userd
     /* Seeds jansson's hashing before there are threads. */
     json_object_seed(0);
     plugin->id = identifier;
-    plugin->logged_s = now_s();
+    plugin->thread = pthread_self();
     err = configure(plugin, options, option_count, &diag);
     if (!err)
         err = register_callbacks(plugin, &diag);
@@ -170,6 +165,7 @@ EXPORT int mosquitto_plugin_init(mosquitto_plugin_id_t *identifier, void **userd
                          oc_verifier_key_count(plugin->gate.verifier),
                          plugin->config.template_count,
                          plugin->config.defer_non_jwt ? "deferred" : "denied");
+    remember_options();
     *userdata = plugin;
     return MOSQ_ERR_SUCCESS;
 }

@@ -11,38 +11,33 @@
 /* Lines about clients. */
 static const oc_bucket_rate_t log_rate = {.burst = 100, .per_second = 20};
 
-static void log_left_out(plugin_t *plugin, int64_t time_s)
-{
-    uint64_t left_out = plugin->left_out;
+/* How often the log says how many lines were left out. */
+#define LEFT_OUT_MS 10000
 
-    plugin->left_out = 0;
-    if (left_out == 0)
+void report_left_out(plugin_t *plugin)
+{
+    int64_t passed_ms = monotonic_ms() - plugin->left_out_since_ms;
+
+    if (plugin->left_out == 0 || passed_ms < LEFT_OUT_MS)
         return;
-    plugin->gate.shared->metrics.log_lines_left_out += left_out;
+    plugin->gate.shared->metrics.log_lines_left_out += plugin->left_out;
     mosquitto_log_printf(MOSQ_LOG_NOTICE, "orgcast: %llu more lines left out in the last %lld s",
-                         (unsigned long long)left_out, (long long)(time_s - plugin->logged_s));
-}
-
-void report_left_out(plugin_t *plugin, int64_t time_s)
-{
-    if (plugin->left_out == 0 || time_s <= plugin->logged_s + 9)
-        return;
-    log_left_out(plugin, time_s);
-    plugin->logged_s = time_s;
+                         (unsigned long long)plugin->left_out, (long long)passed_ms / 1000);
+    plugin->left_out = 0;
 }
 
 /* True when a line about a client may be written now. */
 static bool may_log(plugin_t *plugin)
 {
-    int64_t time_s = now_s();
+    int64_t time_ms = monotonic_ms();
 
-    if (!oc_bucket_take(&plugin->log_bucket, log_rate, (uint64_t)monotonic_ms())) {
-        plugin->left_out++;
-        return false;
-    }
-    log_left_out(plugin, time_s);
-    plugin->logged_s = time_s;
-    return true;
+    /* Where no ticks come. */
+    report_left_out(plugin);
+    if (oc_bucket_take(&plugin->log_bucket, log_rate, (uint64_t)time_ms))
+        return true;
+    if (plugin->left_out++ == 0)
+        plugin->left_out_since_ms = time_ms;
+    return false;
 }
 
 static const char *client_id_of(const decision_t *decision)
@@ -63,6 +58,8 @@ static const char *subject_of(const decision_t *decision)
 void report_audit(plugin_t *plugin, const decision_t *decision)
 {
     const struct mosquitto *client = decision->client;
+    const oc_identity_t *identity =
+        decision->session ? oc_session_identity(decision->session) : NULL;
     oc_audit_entry_t entry;
 
     if (!plugin->gate.shared->audit)
@@ -79,7 +76,12 @@ void report_audit(plugin_t *plugin, const decision_t *decision)
         .detail = decision->detail,
         .protocol = client ? mosquitto_client_protocol_version(client) : 0,
     };
-    oc_audit_write(plugin->gate.shared->audit, &entry);
+    /* The plugin ended the connection: that is no client's doing, and happens once. */
+    if (!client)
+        oc_audit_write(plugin->gate.shared->audit, &entry);
+    else
+        oc_audit_fold_write(plugin->gate.shared->fold, &entry, identity && identity->admin,
+                            monotonic_ms());
 }
 
 void report_refusal(plugin_t *plugin, const decision_t *decision)

@@ -112,6 +112,19 @@ test('an expired token is shown as not authorized and is not tried again', async
   assert.equal(await page.locator('#indicator').getAttribute('data-state'), 'unauthorized');
 });
 
+test('each connect has the token of that moment', async () => {
+  const page = await openLive('acme');
+  const fresh = await broker.forge({ sub: 'fresh', org_id: 'acme', exp: Math.floor(Date.now() / 1000) + 600 });
+  let sent = '';
+  page.on('websocket', (socket) => socket.on('framesent', ({ payload }) => { sent += payload.toString('latin1'); }));
+  await page.evaluate((token) => sessionStorage.setItem('token:acme', token), fresh);
+  await broker.stop();
+  await waitForIndicator(page, 'offline');
+  await broker.start();
+  await waitForIndicator(page, 'live');
+  assert.ok(sent.includes(fresh));
+});
+
 test('markup in an event is shown as the text that it is', async () => {
   const page = await openLive('acme');
   const markup = '<img src=x onerror="window.pwned=1"><script>window.pwned=1</script>';

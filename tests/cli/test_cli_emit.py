@@ -7,7 +7,9 @@ import os
 import pty
 import re
 import select
+import socket
 import subprocess
+import threading
 import time
 import uuid
 
@@ -134,12 +136,12 @@ BAD_LINES = {
     "duplicate": ('{"type":"invoice.paid","type":"invoice.paid"}', "not strict JSON"),
     "no type": (json.dumps(without("type")), "type is missing"),
     "type is no string": (json.dumps({**PAID, "type": 1}), "type must be a string"),
-    "unknown type": (json.dumps({**PAID, "type": "invoice.lost"}), "type is no event type"),
+    "unknown type": (json.dumps({**PAID, "type": "invoice.lost"}), "type is not an event type"),
     "missing field": (json.dumps(without("currency")), "currency is missing"),
     "unknown field": (json.dumps({**PAID, "colour": "red"}), "colour is no field"),
     "snake case": (json.dumps({**without("invoiceId"), "invoice_id": "1"}), "invoice_id is no field"),
     "other type's field": (json.dumps({**PAID, "title": "x"}), "title is no field"),
-    "amount is a number": (json.dumps({**PAID, "amount": 10.0}), "amount must be a string, not a num"),
+    "amount is a number": (json.dumps({**PAID, "amount": 10.0}), "amount must be a string, such as"),
     "amount is null": (json.dumps({**PAID, "amount": None}), "amount must be a string"),
     "bad amount": (json.dumps({**PAID, "amount": "10,00"}), "amount must be a decimal number"),
     "bad status": (json.dumps({**PAID, "status": "paid"}), "status must be DRAFT"),
@@ -167,6 +169,49 @@ def test_bad_line(orgcast, open_broker, line, says):
         assert result.returncode == 1
         assert f"orgcast emit: line 3: {says}" in result.stderr
         assert [r["status"] for r in receipts(result.stdout)] == ["acknowledged"] * count
+
+
+def test_blank_lines(orgcast, open_broker):
+    """Blank lines are skipped, whatever the line before them held and however long they are."""
+    text = " " * 10 + "\n" + " " * 3 + "\n" + lines(1) + " \t\r\n\n" + " " * 65536 + "\n" + lines(1, invoiceId="inv-2")
+    result = orgcast("emit", "--stdin", "--json", *at(open_broker), stdin=text)
+    assert (result.returncode, result.stderr.splitlines()[:-1]) == (0, [])
+    assert [r["status"] for r in receipts(result.stdout)] == ["acknowledged"] * 2
+
+
+def busy_then(broker, connack):
+    """A port whose first connection gets that CONNACK; each later one is carried to the broker."""
+    server = socket.create_server((broker.host, 0))
+    server.settimeout(TIMEOUT_S)
+
+    def copy(source, sink):
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                sink.sendall(data)
+            sink.shutdown(socket.SHUT_WR)
+
+    def serve():
+        with server.accept()[0] as first:
+            first.recv(65536)
+            first.sendall(connack)
+        with server.accept()[0] as client, \
+                socket.create_connection((broker.host, broker.ports["tcp"])) as link, server:
+            back = threading.Thread(target=copy, args=(link, client))
+            back.start()
+            copy(client, link)
+            back.join()
+
+    threading.Thread(target=serve, daemon=True).start()
+    return server.getsockname()[1]
+
+
+@pytest.mark.parametrize("code, name", [(0x88, "server unavailable"), (0x89, "server busy")])
+def test_a_refusal_that_is_not_about_the_token(orgcast, open_broker, code, name):
+    """It passes: emit tries again, and does not blame the token."""
+    port = busy_then(open_broker, bytes((0x20, 3, 0, code, 0)))
+    result = orgcast("emit", *PAID_FLAGS, "--host", open_broker.host, "--port", port, "--timeout", "20")
+    assert (result.returncode, result.stderr) == \
+        (0, f"orgcast emit: refused: {name} (0x{code:02x}); trying again\n")
 
 
 def test_broker_down_then_up(background, make_broker):
@@ -344,7 +389,7 @@ def test_refused_events(orgcast, plugin_broker, keys):
     assert result.returncode == 1
     [line] = result.stdout.splitlines()
     assert line.startswith("refused invoice.paid inv-1 of globex, event ")
-    assert ": not authorized (0x87); does the token hold the scope to publish" in line
+    assert ": not authorized (0x87); the token lacks the scope to publish" in line
 
     result = orgcast("emit", *PAID_FLAGS, "--json", *at(plugin_broker),
                      token=mint(claims(), keys.get("hs")))

@@ -169,7 +169,7 @@ MALFORMED = {
     "no object": (f"{HEADER}.{part('[1]')}.AA", "payload is not a JSON object"),
     "duplicates": (HEADER + "." + part('{"sub":1,"sub":2}') + ".AA", "payload is not strict JSON"),
     "no UTF-8": (HEADER + "." + part('{"\xff":1}') + ".AA", "payload is not strict JSON"),
-    "overflow": (HEADER + "." + part('{"exp":1e400}') + ".AA", "payload is not strict JSON"),
+    "overflow": (HEADER + "." + part('{"exp":1e400}') + ".AA", "a number that is too large"),
     "deep": (HEADER + "." + part('{"a":' + "[" * 5000 + "]" * 5000 + "}") + ".AA",
              "payload is deeper"),
     "space inside": (f"{HEADER} .{CLAIMS}.AA", "a character that no token has, at byte"),

@@ -1,12 +1,19 @@
 # SPDX-License-Identifier: MIT
 """Help, version, and what a wrong command line gets: exit 2, what is wrong, and where to read on."""
 
+import re
 import subprocess
 
 import pytest
+from broker import REPOSITORY
 from command import ORGCAST, PAID_FLAGS
 
-SUBCOMMANDS = ("emit", "listen", "token sign", "token inspect")
+SUBCOMMANDS = [re.sub("^(token|conf|admin)_", r"\1 ", name) for name in
+               re.findall(r" X\((\w+)\)", (REPOSITORY / "cli" / "commands.h").read_text(encoding="utf-8"))]
+
+
+def test_there_are_subcommands():
+    assert {"emit", "token sign", "admin stats"} <= set(SUBCOMMANDS) and len(SUBCOMMANDS) >= 13
 
 
 def test_help_lists_every_subcommand(orgcast):
@@ -54,7 +61,7 @@ WRONG = {
     "no type": (("emit",), "an event type or --stdin is missing"),
     "type and stdin": (("emit", "invoice.paid", "--stdin"), "exclude each other"),
     "unknown type": (("emit", "invoice.payed"), "no such event type: 'invoice.payed'"),
-    "field and stdin": (("emit", "--stdin", "--amount", "1"), "--amount belongs into the lines"),
+    "field and stdin": (("emit", "--stdin", "--amount", "1"), "put --amount in the lines of --stdin"),
     "keep going": (("emit", *PAID_FLAGS, "--keep-going"), "--keep-going goes with --stdin"),
     "token on the events' stdin": (("emit", "--stdin", "--token-file", "-"), "both the token and"),
     "two token sources": (("emit", *PAID_FLAGS, "--token-file", "a", "--signing-key-file", "b"),

@@ -5,8 +5,11 @@ when the command does."""
 import json
 import os
 import re
+import shutil
 import socket
+import tempfile
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 from broker import PLUGIN, free_ports, mosquitto_version
@@ -20,11 +23,12 @@ GOOD = ()
 @dataclass
 class Case:
     """`problems`: (file, line, pattern) of each line that the command prints. A file is `main` or the
-    name of one in the folder `conf.d`, a line 0 stands for none."""
+    name of one in the folder `conf.d`, a line 0 stands for none. `warning`: a pattern of the only warning."""
     name: str
     main: str
     problems: tuple = GOOD
     files: dict = field(default_factory=dict)
+    warning: str = None
     starts: bool = None  # what Mosquitto does, where it is not as the command says
     nonsense: bytes = b"\x10\x00"  # what the first listener answers, or hangs up on
 
@@ -69,7 +73,11 @@ CASES = [
     Case("a secret that is short", conf("plugin_opt_jwt_secret_file {folder}/short"),
          (("main", 5, "holds 5 bytes; HS256 needs at least 32"),)),
     Case("a secret that is a public key", conf("plugin_opt_jwt_secret_file {folder}/p256.pem"),
-         (("main", 5, "holds PEM, not an HMAC secret"),)),
+         (("main", 5, "holds a key in PEM form, not an HMAC secret"),)),
+    Case("a secret that is a key set", conf("plugin_opt_jwt_secret_file {folder}/set.json"),
+         (("main", 5, "holds a key in JWK form, not an HMAC secret"),)),
+    Case("a secret of equal bytes", conf("plugin_opt_jwt_secret_file {folder}/equal"),
+         (("main", 5, "can be guessed: it has 1 different bytes"),)),
     Case("a secret that is a folder", conf("plugin_opt_jwt_secret_file {folder}"),
          (("main", 5, "is a directory"),)),
     Case("the second of three public keys", conf(
@@ -133,18 +141,21 @@ CASES = [
          (("main", 6, "a plugin option without a value"),)),
 
     Case("websockets alone", "listener {port} 127.0.0.1\nprotocol websockets\n{user}\nsocket_domain ipv4\n"
-         "plugin {plugin}\n" + SECRET + "\n", (("main", 1, "only websockets listeners"),),
-         starts=mosquitto_version() >= (2, 1), nonsense=b"GET / HTTP/1.0\r\n\r\n"),
+         "set_tcp_nodelay true\nplugin {plugin}\n" + SECRET + "\n", warning="only websockets listeners",
+         starts=mosquitto_version() > (2, 0, 11), nonsense=b"GET / HTTP/1.0\r\n\r\n"),
     Case("two of websockets", "listener {port} 127.0.0.1\nprotocol websockets\n{user}\n"
-         "socket_domain ipv4\nplugin {plugin}\n" + SECRET +
+         "socket_domain ipv4\nset_tcp_nodelay true\nplugin {plugin}\n" + SECRET +
          "\nlistener {free} 127.0.0.1\nsocket_domain ipv4\nprotocol websockets\n",
-         (("main", 7, "only websockets listeners"),),
-         starts=mosquitto_version() >= (2, 1), nonsense=b"GET / HTTP/1.0\r\n\r\n"),
+         warning="only websockets listeners", starts=mosquitto_version() > (2, 0, 11), nonsense=b"GET / HTTP/1.0\r\n\r\n"),
     Case("websockets beside TCP", conf(SECRET, "listener {free} 127.0.0.1", "socket_domain ipv4",
-                                       "protocol websockets")),
+                                       "protocol websockets", "set_tcp_nodelay true")),
+    Case("websockets that wait for acknowledgements", conf(SECRET, "listener {free} 127.0.0.1",
+         "socket_domain ipv4", "protocol websockets"), warning="set_tcp_nodelay true"),
+    Case("websockets that wait on purpose", conf(SECRET, "set_tcp_nodelay false", "listener {free} 127.0.0.1",
+         "socket_domain ipv4", "protocol websockets"), warning="set_tcp_nodelay true"),
     Case("websockets beside the default listener", "port {port}\nbind_address 127.0.0.1\n{user}\n"
          "plugin {plugin}\n" + SECRET +
-         "\nlistener {free} 127.0.0.1\nsocket_domain ipv4\nprotocol websockets\n"),
+         "\nset_tcp_nodelay true\nlistener {free} 127.0.0.1\nsocket_domain ipv4\nprotocol websockets\n"),
     Case("websockets taken back", conf(SECRET, "protocol websockets", "protocol mqtt")),
 
     Case("the plugin in an included file", conf("include_dir {folder}/conf.d", plugin=False), GOOD,
@@ -187,6 +198,7 @@ def written(tmp_path, keys):
     (tmp_path / "conf.d").mkdir()
     (tmp_path / "secret").write_bytes(keys.get("hs"))
     (tmp_path / "short").write_text("short")
+    (tmp_path / "equal").write_text("0" * 32)
     (tmp_path / "dynsec.json").write_text("{}")
     for name in ("p256", "p384", "p256:2"):
         keys.write(tmp_path, name)
@@ -213,8 +225,15 @@ def test_conf_check(case, orgcast, written, authority, make_broker):
     assert result.returncode == (1 if case.problems else 0), result.stdout + result.stderr
     assert result.stderr == ""
     lines = result.stdout.splitlines()
+    if case.warning:
+        assert re.match(f"warning: .*{case.warning}", lines.pop()), result.stdout
+        [line] = orgcast("conf", "check", path, "--json").stdout.splitlines()
+        found = json.loads(line)
+        assert (found["severity"], found["file"], found["line"]) == ("warning", str(path), 0)
+        assert re.search(case.warning, found["message"])
     if case.problems:
-        lines = [line for line in lines if ": the plugin, with " not in line]
+        lines = [line for line in lines
+                 if ": the plugin, with " not in line and not line.startswith("warning: ")]
         assert len(lines) == len(case.problems), result.stdout
         for line, (file, number, pattern) in zip(lines, case.problems):
             where = re.escape(str(path if file == "main" else path.parent / "conf.d" / file))
@@ -223,13 +242,15 @@ def test_conf_check(case, orgcast, written, authority, make_broker):
 
         objects = [json.loads(line) for line in
                    orgcast("conf", "check", path, "--json").stdout.splitlines()]
+        assert all(set(o) == {"severity", "file", "line", "message"} for o in objects)
+        objects = [o for o in objects if o["severity"] == "error"]
         assert [(o["file"].rpartition("/")[2].replace("main.conf", "main"), o["line"])
                 for o in objects] == [(file, number) for file, number, _ in case.problems]
-        assert all(set(o) == {"file", "line", "message"} for o in objects)
         assert [line.partition(": ")[2] for line in lines] == [o["message"] for o in objects]
     else:
         assert len(lines) == 1 and re.search(r": the plugin, with \d+ keys? from files$", lines[0])
-        assert orgcast("conf", "check", path, "--json").stdout == ""
+        if not case.warning:
+            assert orgcast("conf", "check", path, "--json").stdout == ""
 
     starts = not case.problems if case.starts is None else case.starts
     broker = make_broker(start=False)
@@ -245,37 +266,102 @@ def test_conf_check(case, orgcast, written, authority, make_broker):
         broker.refused_start(text)
 
 
+# These files are root's in root's folder, so the broker has to be root as well.
+USER = "user root\n" if os.geteuid() == 0 else ""
+
+
+def warning(orgcast, path):
+    """The only warning about a configuration that is good otherwise: the same words in text and in JSON."""
+    result = orgcast("conf", "check", path)
+    assert result.returncode == 0, result.stdout
+    [text] = re.findall("(?m)^warning: (.*)$", result.stdout)
+    [line] = orgcast("conf", "check", path, "--json").stdout.splitlines()
+    found = json.loads(line)
+    assert (found["severity"], found["file"], found["message"]) == ("warning", str(path), text)
+    return found["line"], text
+
+
 def test_a_skipped_key_is_a_warning(orgcast, tmp_path, keys):
     path = tmp_path / "set.json"
     path.write_bytes(key_set(jwk(keys.get("rsa1024"), "old"), jwk(keys.get("p256"), "new")))
-    (tmp_path / "conf").write_text(f"plugin {PLUGIN}\nplugin_opt_jwks_file {path}\n")
+    (tmp_path / "conf").write_text(f"{USER}plugin {PLUGIN}\nplugin_opt_jwks_file {path}\n")
+    _, text = warning(orgcast, tmp_path / "conf")
+    assert re.search(r"set.json: key 1 is skipped: .*RSA of 1024 bits", text)
+    assert "with 1 key from files" in orgcast("conf", "check", tmp_path / "conf").stdout
+
+
+def test_a_key_for_encryption_is_a_warning_beside_a_problem(orgcast, tmp_path, keys):
+    path = tmp_path / "set.json"
+    path.write_bytes(key_set(jwk(keys.get("rsa"), "enc", use="enc"), jwk(keys.get("p256"), "new")))
+    (tmp_path / "conf").write_text(
+        f"{USER}plugin {PLUGIN}\nplugin_opt_jwks_file {path}\nplugin_opt_jwt_leeway soon\n")
     result = orgcast("conf", "check", tmp_path / "conf")
-    assert result.returncode == 0
-    assert re.search(r"(?m)^warning: .*set.json: key 1 is skipped: .*RSA of 1024 bits", result.stdout)
-    assert "with 1 key from files" in result.stdout
+    assert result.returncode == 1
+    assert result.stdout.count("key 1 is skipped: is not for signatures: its 'use' is not 'sig'") == 1
 
 
 def test_a_cache_that_cannot_be_written_is_a_warning(orgcast, tmp_path, secret_file):
     """The broker starts without it."""
     (tmp_path / "conf").write_text(
         f"plugin {PLUGIN}\nplugin_opt_jwt_secret_file {secret_file}\n"
-        f"plugin_opt_jwks_cache_file {tmp_path}/none/cache.json\n")
-    result = orgcast("conf", "check", tmp_path / "conf")
-    assert result.returncode == 0
-    assert re.search(r"(?m)^warning: plugin_opt_jwks_cache_file: '\S+' cannot be written by", result.stdout)
+        f"plugin_opt_jwks_cache_file {tmp_path}/none/cache.json\n{USER}")
+    line, text = warning(orgcast, tmp_path / "conf")
+    assert line == 3 and re.match(r"plugin_opt_jwks_cache_file: '\S+' cannot be written by", text)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root is told")
-@pytest.mark.parametrize("user, told", [("", "'mosquitto'"), ("user mqtt\n", "'mqtt'"), ("user root\n", None)])
-def test_root_is_told_that_it_reads_everything(orgcast, tmp_path, secret_file, user, told):
-    (tmp_path / "conf").write_text(f"{user}plugin {PLUGIN}\nplugin_opt_jwt_secret_file {secret_file}\n")
+def test_a_busy_metrics_port_is_a_warning(orgcast, tmp_path, secret_file):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        (tmp_path / "conf").write_text(
+            f"plugin {PLUGIN}\nplugin_opt_jwt_secret_file {secret_file}\n"
+            f"plugin_opt_metrics_listen 127.0.0.1:{port}\n{USER}")
+        line, text = warning(orgcast, tmp_path / "conf")
+        assert line == 3 and f"'127.0.0.1:{port}': Address already in use" in text
+    assert "warning" not in orgcast("conf", "check", tmp_path / "conf").stdout
+
+
+@pytest.mark.parametrize("option", ["certfile", "keyfile", "cafile"])
+def test_a_tls_file_is_looked_for(orgcast, tmp_path, secret_file, option):
+    (tmp_path / "conf").write_text(
+        f"listener 1 127.0.0.1\n{option} {tmp_path}/none.pem\n{USER}plugin {PLUGIN}\n"
+        f"plugin_opt_jwt_secret_file {secret_file}\n")
     result = orgcast("conf", "check", tmp_path / "conf")
-    assert result.returncode == 0
-    if told:
-        assert f"warning: looked at as root, but the broker becomes {told}" in result.stdout
-    else:
-        assert "warning" not in result.stdout
-    assert orgcast("conf", "check", "--json", tmp_path / "conf").stdout == ""
+    assert result.returncode == 1
+    assert re.search(rf"(?m)/conf:2: {option} '\S+/none.pem' cannot be read by user id \d+: No such file",
+                     result.stdout)
+
+
+@pytest.fixture
+def open_folder():
+    """A folder that every user may enter."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes the broker's user")
+@pytest.mark.parametrize("user, reads", [("user nobody\n", False), ("user root\n", True)])
+def test_root_looks_with_the_brokers_eyes(orgcast, open_folder, secret_file, user, reads):
+    """A key of root's, whether the plugin's or that of TLS, is of no use to a broker that is nobody."""
+    plugin = shutil.copy(PLUGIN, open_folder)
+    for name in ("secret", "key.pem"):
+        shutil.copy(secret_file, open_folder / name)
+        (open_folder / name).chmod(0o600)
+    (open_folder / "conf").write_text(
+        f"listener 1 127.0.0.1\nkeyfile {open_folder}/key.pem\n{user}plugin {plugin}\n"
+        f"plugin_opt_jwt_secret_file {open_folder}/secret\n")
+    result = orgcast("conf", "check", open_folder / "conf")
+    assert result.returncode == (0 if reads else 1)
+    if not reads:
+        assert re.search(r":2: keyfile '\S+/key.pem' cannot be read by user id \d+: Perm", result.stdout)
+        assert re.search(r":5: plugin_opt_jwt_secret_file: \S+/secret': not readable for user id \d+", result.stdout)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes the broker's user")
+def test_a_user_that_is_not_there(orgcast, tmp_path, secret_file):
+    (tmp_path / "conf").write_text(
+        f"user no-such-user\nplugin {PLUGIN}\nplugin_opt_jwt_secret_file {secret_file}\n")
+    assert "cannot become the broker's user 'no-such-user'" in warning(orgcast, tmp_path / "conf")[1]
 
 
 def test_each_plugin_line_is_looked_at(orgcast, tmp_path, secret_file):
@@ -283,7 +369,7 @@ def test_each_plugin_line_is_looked_at(orgcast, tmp_path, secret_file):
     (tmp_path / "conf").write_text(
         f"per_listener_settings true\nlistener 1 127.0.0.1\nplugin {PLUGIN}\n"
         f"plugin_opt_jwt_secret_file {secret_file}\nlistener 2 127.0.0.1\nplugin {PLUGIN}\n"
-        f"plugin_opt_jwt_leeway 5\n")
+        f"plugin_opt_jwt_leeway 5\n{USER}")
     result = orgcast("conf", "check", tmp_path / "conf")
     assert result.returncode == 1
     assert re.search(r"(?m)^\S+/conf:6: no key to check tokens with", result.stdout)
@@ -308,7 +394,7 @@ def test_nothing_is_fetched_or_written(orgcast, tmp_path, keys):
     with Provider(key_set(jwk(keys.get("p256")))) as provider:
         (tmp_path / "conf").write_text(
             f"plugin {PLUGIN}\nplugin_opt_jwks_url {provider.url}\n"
-            f"plugin_opt_jwks_cache_file {tmp_path}/cache.json\n")
+            f"plugin_opt_jwks_cache_file {tmp_path}/cache.json\n{USER}")
         assert orgcast("conf", "check", tmp_path / "conf").returncode == 0
         assert provider.count() == 0 and provider.open == 0
     assert os.listdir(tmp_path) == ["conf"]

@@ -14,7 +14,7 @@
 #define NOW_S 1000
 
 /* Commands change what there is: so it is made anew now and then. */
-#define RUNS_OF_A_WORLD 64
+#define RUNS_OF_A_WORLD 32
 
 static const struct {
     const char *id;
@@ -55,7 +55,7 @@ static void publish(const char *org)
 {
     static const oc_stamp_memory_t memory = {malloc, free};
     const oc_stream_event_t event = {
-        {org, strlen(org)}, "org/acme/invoices/paid/inv-1", "{}", 2, false};
+        {org, strlen(org)}, "org/acme/invoices/paid/inv-1", "{}", 2, {0}};
     char *payload;
     size_t len;
 

@@ -83,7 +83,7 @@ static void check_anew(const place_t *place, oc_event_mode_t mode, const char *p
     json_t *event = NULL;
     char *anew;
 
-    MUST_HOLD(oc_json_load(payload, len, &event, NULL) == OC_OK);
+    MUST_HOLD(oc_json_load_any_number(payload, len, &event, NULL) == OC_OK);
     if (mode == OC_EVENT_MODE_CATALOGUE)
         check_taken(place, event);
     MUST_HOLD(is_org(place, text_of(event, "organizationid")));

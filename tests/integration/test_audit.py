@@ -137,20 +137,21 @@ def test_rotation(broker, file, tokens, join):
     client = join(broker, name(), tokens.publisher(), V5)
     old = file.with_suffix(".1")
     sent = 0
-    for _ in range(50):
-        client.publish(topic("globex", entity=f"n-{sent}"))
-        sent += 1
+
+    def publish(count):
+        nonlocal sent
+        for _ in range(count):
+            client.publish(*event("acme", entity=f"n-{sent}"))
+            sent += 1
+
+    publish(50)
     os.rename(file, old)
-    for _ in range(50):
-        client.publish(topic("globex", entity=f"n-{sent}"))
-        sent += 1
+    publish(50)
     broker.reload()
-    for _ in range(50):
-        client.publish(topic("globex", entity=f"n-{sent}"))
-        sent += 1
-    found(file, topic=topic("globex", entity=f"n-{sent - 1}"))
+    publish(50)
+    found(file, topic=topic("acme", entity=f"n-{sent - 1}"))
     topics = [line.get("topic") for line in lines(old) + lines(file) if line["action"] == "publish"]
-    assert topics == [topic("globex", entity=f"n-{n}") for n in range(sent)]
+    assert topics == [topic("acme", entity=f"n-{n}") for n in range(sent)]
     assert stat.S_IMODE(file.stat().st_mode) == 0o640
 
 
@@ -184,3 +185,34 @@ def test_one_file_for_all_listeners(make_broker, secret_file, file, tokens, join
     for transport in ("tcp", "ws"):
         client = join(broker, name(), tokens.member(), V5, transport)
         found(file, action="connect", clientId=client.client_id)
+
+
+def test_a_client_that_hammers_is_counted(broker, file, tokens, join):
+    """It connects again and again with an expired token, as some clients do, and adds little to the file."""
+    token = tokens.member(sub="ann", exp=1)
+    for _ in range(2000):
+        with Client(broker, V5) as client:
+            client.connect("hammers", token)
+    found(file, action="connect", clientId="hammers")
+    with Client(broker, V5) as client:
+        client.connect("another", token)
+    found(file, action="connect", clientId="another", reason="token_expired")
+    assert file.stat().st_size < 400 * 210
+    broker.stop()
+    counted = [line for line in lines(file) if "count" in line]
+    assert [(line["clientId"], line["reason"]) for line in counted] == [("hammers", "token_expired")]
+    assert sum(line.get("count", 1) for line in lines(file) if line.get("clientId") == "hammers") == 2000
+
+
+def test_a_packet_of_filters_does_not_fill_it(broker, file, tokens, join):
+    """Others' lines would be lost, because those of one packet fill the memory in which lines wait."""
+    client = join(broker, name(), tokens.member(sub="ann"), V5)
+    for _ in range(6):
+        client.subscribe([ALL] * 3000)
+        client.subscribe(["x"] * 3000)
+    client.disconnect()
+    found(file, action="disconnect", subject="ann")
+    broker.stop()
+    assert not [line for line in lines(file) if line["action"] == "audit_lost"]
+    assert sum(line.get("count", 1) for line in lines(file) if line["action"] == "subscribe") == 36000
+    assert len(lines(file)) < 1200

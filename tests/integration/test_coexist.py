@@ -2,7 +2,7 @@
 """`non_jwt_clients defer` beside the broker's own password and ACL files, and `deny` without; bridges."""
 
 import pytest
-from broker import FOREIGN_PASSWORD
+from broker import FOREIGN_PASSWORD, mosquitto_version
 from control import RESPONSE, TOPIC
 from events import event, event_id, topic
 from mqtt import NOT_AUTHORIZED, V5, V31, VERSION_NAMES, VERSIONS, Client, Will
@@ -255,6 +255,17 @@ def test_sighup_disturbs_neither(broker, foreign, tokens, join):
     foreign("reader").ping()
 
 
+@by_version
+def test_sighup_binds_no_foreign_session(version, broker, foreign, tokens, join):
+    """An offline session of another authenticator holds no id, also not after SIGHUP."""
+    keep = {"session_expiry": 300}
+    mark = broker.mark()
+    foreign("sensor", f"off-{version}", version, clean=False, props=keep).disconnect()
+    broker.wait_gone(f"off-{version}", mark)
+    broker.reload()
+    join(broker, f"off-{version}", tokens.member(), version).ping()
+
+
 def test_foreign_persistent_session_over_a_restart(make_broker, secret_file, join, tokens):
     broker = make_broker({"jwt_secret_file": secret_file, "non_jwt_clients": "defer"},
                          foreign=FOREIGN, persistence=True)
@@ -333,6 +344,8 @@ def test_foreign_events(qos, version, broker, foreign, tokens, join):
 def test_what_a_foreign_client_is_denied_keeps_nothing_back(per_listener, make_broker, secret_file, tokens, join):
     """The plugin expects to be shown what it leaves to the ACL file, which Mosquitto does not do with what that
     denies; with per_listener_settings Mosquitto 2.0 gives it no tick either to see that."""
+    if per_listener and (2, 0, 11) < mosquitto_version() < (2, 1):
+        pytest.skip("with per_listener_settings this Mosquitto delivers nothing that a session missed")
     broker = make_broker({"jwt_secret_file": secret_file, "non_jwt_clients": "defer"}, foreign=FOREIGN,
                          per_listener=per_listener)
     sleeper = join(broker, "acme/sleeper", tokens.member(), clean=False)
@@ -350,11 +363,10 @@ def test_what_a_foreign_client_is_denied_keeps_nothing_back(per_listener, make_b
     assert [event_id(message.payload) for message in back.drain()] == [event_id(good[1])]
 
 
-@pytest.mark.parametrize("broker, numbered", [({}, True), ({"stamp_sequence": "false"}, False)],
-                         indirect=["broker"], ids=["numbered", "not numbered"])
+@pytest.mark.parametrize("broker", [{}, {"stamp_sequence": "false"}], indirect=True, ids=["numbered", "not numbered"])
 @by_version
-def test_foreign_wills_are_events(version, numbered, broker, foreign, tokens, join):
-    """They cannot be given a number: so there are none where events have one."""
+def test_foreign_wills_are_no_events(version, broker, foreign, tokens, join):
+    """Another authenticator decides on the Will after the plugin, which then can neither number nor check it."""
     member = join(broker, "member", tokens.member(), V5)
     member.subscribe(ALL)
     good = event("acme")
@@ -363,12 +375,8 @@ def test_foreign_wills_are_events(version, numbered, broker, foreign, tokens, jo
         mark = broker.mark()
         till.close()
         broker.wait_gone("till-id", mark)
-    sensor = foreign("sensor", version=version, will=Will(*event("acme")))
-    sensor.close()
-    broker.wait_gone("sensor-id")
-    assert [event_id(m.payload) for m in member.drain()] == ([] if numbered else [event_id(good[1])])
-    if numbered:
-        assert broker.denial("publish", "till-id", mark) == (good[0], "topic_not_allowed")
+    assert member.drain() == []
+    broker.wait_log(r"denied publish .* to client 'till-id'.*topic_not_allowed", mark)
 
 
 # -- bridges ---------------------------------------------------------------------------------------

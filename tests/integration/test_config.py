@@ -43,7 +43,7 @@ BAD = {
     "secret file is long": ([("jwt_secret_file", "{long}")],
                             r"plugin_opt_jwt_secret_file: .*longer than"),
     "secret file holds a public key": ([("jwt_secret_file", "{rsa}")],
-                                       r"plugin_opt_jwt_secret_file: .*PEM.*jwt_public_key_file"),
+                                       r"plugin_opt_jwt_secret_file: .*PEM form.*jwt_public_key_file"),
     "secret file holds a private key": ([("jwt_secret_file", "{private}")],
                                         r"plugin_opt_jwt_secret_file: .*PEM"),
 
@@ -135,7 +135,7 @@ def places(keys, tmp_path_factory):
     folder = tmp_path_factory.mktemp("config")
     out = {"folder": folder}
     contents = {
-        "hs": keys.get("hs"), "hs32": b"x" * 32, "empty": b"", "newline": b"\n", "short": b"x" * 31,
+        "hs": keys.get("hs"), "hs32": b"0123456789abcdef" * 2, "empty": b"", "newline": b"\n", "short": b"x" * 31,
         "short-newline": b"x" * 31 + b"\n", "long": b"x" * (1 << 20),
         "private": private_pem(keys.get("rsa")), "cut": keys.pem("rsa")[:200],
         **{name: keys.pem(name) for name in ("rsa", "rsa1024", "p256", "k256")},
@@ -265,3 +265,51 @@ def test_websocket_listener_of_the_example_is_on_loopback_alone(keys, tmp_path):
     text = (REPOSITORY / "mosquitto.conf.example").read_text()
     after = text[text.index("protocol websockets"):]
     assert re.match(r"protocol websockets\nsocket_domain ipv4\n", after)
+
+
+# -- options that change while the broker runs -------------------------------------------------------
+
+RESTART = r"(?m)^orgcast: restart the broker to apply changed options: (.*)$"
+
+
+def change(broker, old, new):
+    """Edits mosquitto.conf, sends SIGHUP, and gives the log since."""
+    path = broker.folder / "mosquitto.conf"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    mark = broker.mark()
+    broker.reload()
+    return broker.log(mark)
+
+
+def test_a_reload_names_changed_options(make_broker, secret_file):
+    broker = make_broker([("jwt_secret_file", secret_file), ("jwt_leeway", "10"), ("admin_scope", "a"),
+                          ("max_publish_rate_per_org", "5")])
+    mark = broker.mark()
+    broker.reload()
+    assert "restart the broker" not in broker.log(mark)
+    log = change(broker, "jwt_leeway 10", "jwt_leeway 20")
+    assert re.findall(RESTART, log) == ["plugin_opt_jwt_leeway"]
+    # One that is gone, and one that is new. It compares with the start, not with the last reload.
+    log = change(broker, "plugin_opt_admin_scope a\n", "plugin_opt_jwt_issuer me\n")
+    assert re.findall(RESTART, log) == ["plugin_opt_jwt_leeway, plugin_opt_admin_scope, plugin_opt_jwt_issuer"]
+    log = change(broker, "jwt_leeway 20", "jwt_leeway 10")
+    assert re.findall(RESTART, log) == ["plugin_opt_admin_scope, plugin_opt_jwt_issuer"]
+
+
+def test_a_reload_looks_at_every_listener(make_broker, secret_file):
+    broker = make_broker([("jwt_secret_file", secret_file), ("jwt_leeway", "10")], listeners=("tcp", "ws"),
+                         per_listener=True)
+    text = (broker.folder / "mosquitto.conf").read_text()
+    head, tail = text.rsplit("plugin_opt_jwt_leeway 10", 1)
+    log = change(broker, text, f"{head}plugin_opt_jwt_leeway 12{tail}")
+    assert re.findall(RESTART, log) == ["plugin_opt_jwt_leeway"]
+    log = change(broker, "plugin_opt_jwt_leeway 10\n", "plugin_opt_jwt_leeway 12\n")
+    assert re.findall(RESTART, log) == ["plugin_opt_jwt_leeway"]
+
+
+def test_a_configuration_that_cannot_be_read_again_is_told(make_broker, secret_file):
+    broker = make_broker([("jwt_secret_file", secret_file)])
+    log = change(broker, f"plugin {PLUGIN}\n", "")
+    assert "orgcast: changed options need a restart of the broker; cannot tell" in log

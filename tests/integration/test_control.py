@@ -3,6 +3,7 @@
 
 import itertools
 import json
+import re
 import time
 
 import pytest
@@ -11,7 +12,7 @@ from conftest import BrokerPool
 from control import RESPONSE, TOPIC, answer, ask, ask_all, code, data
 from events import event, event_id, topic
 from mqtt import V5, V31, V311, VERSION_NAMES, VERSIONS, Client, Closed, Will, wait_for
-from tokens import claims
+from tokens import claims, mint
 
 ALL = "org/acme/invoices/#"
 ADMIN = "orgcast:admin"
@@ -166,6 +167,17 @@ def test_bad_refresh_leaves_the_session_as_it_was(case, version, broker, backend
     assert receives(client, backend)
 
 
+def test_refresh_does_not_name_the_brokers_files(broker, tokens, join):
+    """The log names the key; the client reads the reason code and a plain sentence."""
+    client = join(broker, name(), tokens.member())
+    forged = mint(claims(), b"another secret, of 64 bytes".ljust(64, b"."), "HS256")
+    mark = broker.mark()
+    response = ask(client, "refresh", token=forged)
+    assert response["code"] == "signature_invalid"
+    assert response["error"] == "the token's signature is invalid"
+    assert re.search(r"signature_invalid \(not signed with HS256 by the key of '/", broker.log(mark))
+
+
 def test_refresh_without_a_token(broker, tokens, join):
     assert code(join(broker, name(), tokens.member()), "refresh") == "request_invalid"
 
@@ -287,6 +299,16 @@ def test_kick_oneself(broker, tokens, join):
     assert admin.wait_closed() == 0x98
 
 
+def test_an_admin_without_an_organization(broker, backend, tokens, join):
+    """The scope alone is enough for the commands and the status topics, and opens no events."""
+    admin = join(broker, name("admin"), tokens.member(None, sub="ops", scope=ADMIN), V5)
+    assert data(admin, "kick", subject="nobody-at-all") == {"kicked": 0}
+    assert admin.subscribe("$SYS/broker/orgcast/#")[0] < 0x80
+    for topic_filter in (ALL, "#", "org/+/invoices/#"):
+        assert admin.subscribe(topic_filter)[0] >= 0x80
+    assert receives(admin, backend) is False
+
+
 @pytest.mark.parametrize("members", [
     {}, {"clientId": 7}, {"clientId": ""}, {"clientId": "a", "subject": "b"},
     {"subject": "a", "organizationId": "b"}, {"organisationId": "acme"}], ids=str)
@@ -345,6 +367,7 @@ NO_REQUESTS = {
     "no UTF-8": b'{"commands":[{"command":"\xff"}]}',
     "too many": json.dumps({"commands": [{"command": "whoami"}] * 65}).encode(),
     "too long": b'{"commands":[' + b" " * 70000 + b"]}",
+    "too many values": b'{"commands":[{"command":"whoami","x":[' + b",".join([b"{}"] * 3000) + b"]}]}",
     "too deep": b'{"commands":' + b"[" * 40 + b"]" * 40 + b"}",
 }
 
@@ -423,3 +446,34 @@ def test_a_will_is_no_command(version, broker, tokens, join):
         except Closed:
             return  # Mosquitto 2.1 itself takes no such Will
     assert broker.denial("publish", client.client_id, mark) == (TOPIC, "topic_not_allowed")
+
+
+@pytest.mark.parametrize("thief", ["another organization's", "another authenticator's", "the same"])
+def test_a_late_answer_is_for_its_connection_alone(thief, make_broker, secret_file, tmp_path, tokens, join):
+    """The answer to revoke waits for the disk. Its connection ends meanwhile, and another one takes the client id."""
+    broker = make_broker({"jwt_secret_file": secret_file, "revocation_file": tmp_path / "revocations",
+                          "non_jwt_clients": "defer"}, foreign={"sensor": ["topic readwrite #"]}, clock=True)
+    admin = join(broker, "desk", tokens.member(sub="ops", scope=ADMIN), V5)
+    admin.ping()
+    broker.hold_disk()
+    mark = broker.mark()
+    admin.publish(TOPIC, json.dumps({"commands": [
+        {"command": "listSessions"},
+        {"command": "revoke", "subject": "eve", "issuedBefore": 1000}]}).encode())
+    admin.disconnect()
+    broker.wait_gone("desk", mark)
+    # What is sent at once keeps the id until the next tick.
+    second = join(broker, "desk-2", tokens.member(sub="ops", scope=ADMIN), V5)
+    second.ping()
+    second.ping()
+    if thief == "another authenticator's":
+        other = join(broker, "desk", FOREIGN_PASSWORD + "sensor", V5, username="sensor")
+    elif thief == "the same":
+        other = join(broker, "desk", tokens.member(sub="ops", scope=ADMIN), V5)
+    else:
+        other = join(broker, "desk", tokens.member("globex", sub="eve"), V5)
+    broker.release_disk()
+    # A second revocation is on disk after the first.
+    data(second, "revoke", subject="eve", issuedBefore=1001)
+    second.ping()
+    assert other.drain() == []

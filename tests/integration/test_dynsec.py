@@ -248,13 +248,54 @@ def test_loaded_before_it_is_refused(make_broker, secret_file, tmp_path):
     for mode in ("defer", "deny"):
         broker = make_broker({"jwt_secret_file": secret_file, "non_jwt_clients": mode},
                              before=dynsec_lines(tmp_path), start=False)
-        assert "orgcast: the dynamic-security plugin is loaded before this one" in broker.refused_start()
+        assert "mosquitto_dynamic_security.so is loaded before this plugin; move its line below" in broker.refused_start()
+
+
+ACL_PLUGINS = {"acl-file": "acl_file", "password-file": "password_file"}
+
+
+def acl_plugin_lines(name, folder):
+    path = dynsec.own_plugin(name)
+    if path is None:
+        pytest.skip(f"this broker has no {name} plugin")
+    (folder / "acl_file").write_text("user ops\ntopic readwrite #\n")
+    (folder / "password_file").write_text("")
+    option = ACL_PLUGINS[name]
+    return f"plugin {path}\nplugin_opt_{option} {folder / option}\n"
+
+
+@pytest.mark.parametrize("name", ACL_PLUGINS)
+@pytest.mark.parametrize("mode", ["deny", "defer"])
+def test_no_other_plugin_comes_first(name, mode, make_broker, secret_file, tmp_path):
+    """Mosquitto 2.1: the ACL file as a plugin grants by username, so a token for `ops` would get everything."""
+    broker = make_broker({"jwt_secret_file": secret_file, "non_jwt_clients": mode},
+                         before=acl_plugin_lines(name, tmp_path), start=False)
+    assert f"mosquitto_{ACL_PLUGINS[name]}.so is loaded before this plugin; move its line below" in \
+        broker.refused_start()
+
+
+@pytest.mark.parametrize("name", ACL_PLUGINS)
+def test_other_plugins_below_give_a_token_nothing(name, make_broker, secret_file, tmp_path, tokens, join):
+    broker = make_broker({"jwt_secret_file": secret_file, "non_jwt_clients": "defer"},
+                         extra=acl_plugin_lines(name, tmp_path))
+    ops = join(broker, "ops-1", tokens.member(sub="ops"), V5)
+    assert ops.subscribe([ALL, "#", "plant/#"]) == [0, NOT_AUTHORIZED, NOT_AUTHORIZED]
+
+
+@pytest.mark.parametrize("name", ["persist-sqlite", "sparkplug-aware"])
+def test_plugins_without_rights_may_come_first(name, make_broker, secret_file, tmp_path, tokens, join):
+    path = dynsec.own_plugin(name)
+    if path is None:
+        pytest.skip(f"this broker has no {name} plugin")
+    option = f"plugin_opt_db_file {tmp_path / 'db'}\n" if name == "persist-sqlite" else ""
+    broker = make_broker({"jwt_secret_file": secret_file}, before=f"plugin {path}\n{option}")
+    join(broker, "m", tokens.member(), V5).ping()
 
 
 def test_order_with_a_plugin_for_each_listener(make_broker, secret_file, tmp_path, tokens, join):
     options = {"jwt_secret_file": secret_file, "non_jwt_clients": "defer"}
     broker = make_broker(options, before=dynsec_lines(tmp_path), per_listener=True, start=False)
-    assert "orgcast: the dynamic-security plugin is loaded before this one" in broker.refused_start()
+    assert "mosquitto_dynamic_security.so is loaded before this plugin; move its line below" in broker.refused_start()
     broker = make_broker(options, extra=dynsec_lines(tmp_path), per_listener=True)
     assert join(broker, "m", tokens.member(sub="admin"), V5).subscribe([ALL, "plant/#"]) == [0, NOT_AUTHORIZED]
     sensor = join(broker, "s", dynsec.PASSWORD + "sensor", V5, username="sensor")

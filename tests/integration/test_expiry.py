@@ -199,14 +199,15 @@ def test_offline_session_is_queued_for_until_its_end(make_broker, tokens, join, 
 def test_subscriptions_outlive_a_connection_that_was_ended(make_broker, tokens, join, secret_file):
     """Mosquitto checks the subscriptions of a session that lives on when it ends its connection. The token
     is over then; the next one has them again."""
-    broker = make_broker({"jwt_secret_file": secret_file, "jwt_leeway": "0"}, listeners=("tcp", "ws"))
+    broker = make_broker({"jwt_secret_file": secret_file, "jwt_leeway": "0"}, listeners=("tcp", "ws"), clock=True)
     backend = join(broker, "backend", tokens.service())
-    keep = {"clean": False, "props": {"session_expiry": 300}}
-    exp = soon()
+    keep = {"clean": False, "props": {"session_expiry": 3000}}
+    exp = int(time.time()) + 100
     clients = [join(broker, f"acme/{version}-{transport}", tokens.member(exp=exp), version, transport, **keep)
                for version in VERSIONS for transport in ("tcp", "ws")]
     for client in clients:
         assert client.subscribe(ALL, qos=1) == [1]
+    broker.advance(200)
     for client in clients:
         client.wait_closed(5 * PATIENCE)
         broker.wait_gone(client.client_id)

@@ -11,7 +11,8 @@ import pytest
 from broker import free_ports
 from control import code, data
 from events import event, topic
-from mqtt import V5, V311, Client, wait_for
+from idp import Provider, jwk, key_set
+from mqtt import PATIENCE, V5, V311, Client, wait_for
 
 ALL = "org/acme/invoices/#"
 ADMIN = "orgcast:admin"
@@ -190,3 +191,15 @@ def test_age_of_the_key_set(make_broker, secret_file, tokens, join, tmp_path):
     port = free_ports(1)[0]
     make_broker({"jwt_secret_file": secret_file, "metrics_listen": str(port)})
     assert Page(port).value("orgcast_jwks_age_seconds") is None
+
+
+def test_age_of_a_key_set_that_does_not_change(make_broker, keys):
+    """It counts since the last successful fetch, whatever that brought."""
+    port = free_ports(1)[0]
+    with Provider(key_set(jwk(keys.get("p256"), "k1"))) as provider:
+        make_broker({"jwks_url": provider.url, "jwks_refresh_interval": 1, "metrics_listen": str(port)})
+        provider.wait_requests(6)
+        assert Page(port).value("orgcast_jwks_age_seconds") <= 2 + PATIENCE
+        provider.behave("status-500")
+        wait_for(lambda: Page(port).value("orgcast_jwks_age_seconds") > 3 + PATIENCE, "the set to age",
+                 15 * PATIENCE)

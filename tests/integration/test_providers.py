@@ -11,7 +11,7 @@ import re
 import time
 
 import pytest
-from attempt import wait_accepted
+from attempt import answer, wait_accepted
 from broker import REPOSITORY, Broker
 from events import event
 from idp import Provider, jwk, key_set
@@ -103,13 +103,14 @@ def test_token(brokers, keys, name, token):
     broker = brokers(name)
     text = make_token(VECTORS[name], token, keys)
     client_id, mark = f"{name}-{VECTORS[name]['tokens'].index(token)}", broker.mark()
+    if "refused" in token:
+        # A key that a URL may still bring is no reason to stop for good.
+        passing = token["refused"] == "key_unknown" and name != "own-signer"
+        assert answer(broker, text, client_id) == (None if passing else NOT_AUTHORIZED)
+        assert broker.refusal(client_id, mark)[0] == token["refused"]
+        return
     with Client(broker, V5) as client:
-        code = client.connect(client_id, text).code
-        if "refused" in token:
-            assert code == NOT_AUTHORIZED
-            assert broker.refusal(client_id, mark)[0] == token["refused"]
-            return
-        assert code == 0, broker.log(mark)
+        assert client.connect(client_id, text).code == 0, broker.log(mark)
         broker.wait_log(rf"as {re.escape(client_id)} .*u'{re.escape(token['username'])}'", mark)
         for organization in token["organizations"]:
             assert client.subscribe(f"org/{organization}/invoices/#") == [0], organization

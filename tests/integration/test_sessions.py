@@ -6,7 +6,9 @@ import re
 import signal
 import time
 
+import control
 import pytest
+from broker import mosquitto_version
 from conftest import BrokerPool
 from events import event, event_id, topic
 from mqtt import NOT_AUTHORIZED, V5, V31, V311, VERSION_NAMES, VERSIONS, Client, Closed, Will, wait_for
@@ -180,13 +182,13 @@ PERSISTENT = [
     ("an organization's, deeper", "acme/a/b", MEMBER, True),
     ("the second organization's", "globex/x", TWO, True),
     ("a service's subject's", "service/1", SERVICE, True),
-    ("nobody's", "ada-1", MEMBER, False),
+    ("nobody's", "ada-1", MEMBER, True),
     ("another organization's", "globex/x", MEMBER, False),
     ("a longer name's", "acme2/x", MEMBER, False),
     ("a shorter name's", "acm/x", MEMBER, False),
     ("upper case", "ACME/x", MEMBER, False),
     ("a homoglyph's", "\u0430cme/x", MEMBER, False),
-    ("the organization alone", "acme", MEMBER, False),
+    ("the organization alone", "acme", MEMBER, True),
     ("a slash before", "/acme/x", MEMBER, False),
     ("org before", "org/acme/x", MEMBER, False),
     ("the subject's, no service", "ada/x", MEMBER, False),
@@ -345,9 +347,54 @@ def test_nothing_is_queued_for_an_unbound_id(broker, backend, tokens, join):
     kept.disconnect()
     broker.wait_gone("kept", mark)
     publish_all(backend)
-    with Client(broker, V5) as back:
-        assert back.connect("kept", tokens.member("acme"), clean=False, props=KEEP).code == \
-            NOT_AUTHORIZED
+    back = join(broker, "kept", tokens.member("acme"), V5, clean=False, props=KEEP)
+    assert back.session_present
+    assert back.drain() == []
+
+
+@by_version
+@pytest.mark.parametrize("left", ["kept", "kicked", "expired"])
+def test_clean_start_off_with_an_id_of_free_form(left, version, make_broker, tokens, join, secret_file):
+    """Paho for Python, autopaho and gmqtt reconnect so, without a session expiry. The same subject comes back for
+    ever; another one is refused where the broker keeps a session, as it would get its subscriptions."""
+    broker = make_broker({"jwt_secret_file": secret_file}, clock=True)
+    far = int(time.time()) + 100_000
+    admin = join(broker, "admin", tokens.member(sub="root", scope="orgcast:admin", exp=far))
+    keep = dict(clean=False, props=KEEP)
+    client = join(broker, "free", tokens.member(exp=int(time.time()) + 1000), version, **keep)
+    client.subscribe(ALL, qos=1)
+    mark = broker.mark()
+    if left == "kicked":
+        control.data(admin, "kick", subject="ada")
+    elif left == "expired":
+        broker.advance(2000)
+    else:
+        client.disconnect()
+    broker.wait_gone("free", mark)
+    for _ in range(2):
+        admin.ping()
+    with Client(broker, version) as thief:
+        answer = thief.connect("free", tokens.member("globex", "eve", exp=far), **keep)
+        assert answer.code == refused(version)
+    assert broker.refusal("free", mark)[0] == "client_id_not_bound"
+    back = join(broker, "free", tokens.member(exp=far), version, clean=False)
+    assert back.drain() == []
+    back.ping()
+
+
+@by_version
+def test_clean_start_off_after_a_restart(version, make_broker, tokens, join, secret_file):
+    """Mosquitto restores what it kept: the same subject may go on with it."""
+    broker = make_broker({"jwt_secret_file": secret_file}, persistence=True)
+    join(broker, "free", tokens.member(), version, clean=False, props=KEEP).subscribe(ALL, qos=1)
+    broker.stop()
+    broker.start()
+    if mosquitto_version() >= (2, 1):
+        with Client(broker, version) as thief:
+            answer = thief.connect("free", tokens.member("globex", "eve"), clean=False, props=KEEP)
+            assert answer.code == refused(version)
+    back = join(broker, "free", tokens.member(), version, clean=False)
+    assert back.drain() == []
 
 
 # -- a broker that restarts ---------------------------------------------------------------------------
@@ -461,6 +508,94 @@ def test_sighup_long_after_an_offline_sessions_end(make_broker, tokens, join, se
         backend.publish(*event("acme"))
         assert len(back.drain()) == 1
         back.disconnect(props={"session_expiry": 0} if version == V5 else None)
+
+
+def let_ticks_pass(client):
+    """Mosquitto looks at its delayed Wills once a second, and frees a client one turn later."""
+    end = time.monotonic() + 2.2
+    while time.monotonic() < end:
+        client.ping()
+
+
+def leave_for_a_delayed_will(broker, join, token, client_id, session_expiry=0, connect=None):
+    """MQTT 5: drops a connection whose Will is to come in an hour."""
+    will = Will(*event("acme"), properties={"will_delay": 3600})
+    props = {"session_expiry": session_expiry} if session_expiry else None
+    client = (connect or join)(broker, client_id, token, V5, will=will, clean=not session_expiry, props=props)
+    mark = broker.mark()
+    client.close()
+    broker.wait_gone(client_id, mark)
+
+
+ENDS = {
+    "good": lambda broker, *_: broker.advance(200),
+    "expired": lambda broker, *_: broker.advance(2000),
+    "revoked": lambda broker, admin, _: control.data(admin, "revoke", subject="billing",
+                                                       issuedBefore=int(time.time()) + 1),
+    "key gone": lambda broker, _, path: path.write_bytes(b"k" * 64),
+}
+
+
+@pytest.mark.parametrize("way", ["password", "enhanced"])
+@pytest.mark.parametrize("expiry", [0, 5000], ids=["no session", "session"])
+@pytest.mark.parametrize("end", ENDS)
+def test_sighup_while_a_will_is_delayed(end, expiry, way, make_broker, tokens, join, keys, tmp_path):
+    """The broker keeps the client for its Will, and asks for it on SIGHUP. It would free it when it is refused, or
+    when the plugin ends it as if it were connected, and then use it again."""
+    path = tmp_path / "secret"
+    path.write_bytes(keys.get("hs"))
+    broker = make_broker({"jwt_secret_file": path, "jwt_leeway": 0}, clock=True)
+    far = int(time.time()) + 100_000
+    admin = join(broker, "admin", tokens.member(sub="root", scope="orgcast:admin", exp=far))
+    token = tokens.publisher(exp=int(time.time()) + 1000)
+
+    def enhanced(broker, client_id, token, version, **more):
+        client = Client(broker, version)
+        assert control.connect_enhanced(client, client_id, token, **{**more, "props": more["props"] or {}}).code == 0
+        return client
+
+    for number in range(6):
+        leave_for_a_delayed_will(broker, join, token, f"acme/late-{number}", expiry,
+                                 enhanced if way == "enhanced" else None)
+    # Beyond the minute for which a session waits for an ordinary Will.
+    broker.advance(100)
+    let_ticks_pass(admin)
+    ENDS[end](broker, admin, path)
+    mark = broker.mark()
+    for _ in range(2):
+        broker.reload()
+    # A session that passes for a connected one is ended now.
+    broker.advance(3000)
+    let_ticks_pass(admin)
+    assert "orgcast: refused" not in broker.log(mark)
+    assert not re.search("(?m)^Client acme/late-", broker.log(mark))
+    assert all("late-" not in session["clientId"] or not session["connected"]
+               for session in control.data(admin, "listSessions")["sessions"])
+
+
+@pytest.mark.parametrize("end", ENDS)
+@by_version
+def test_sighup_binds_no_offline_session(version, end, make_broker, tokens, join, keys, tmp_path):
+    """An offline session stays offline, whatever became of its token; it is neither refused nor ended."""
+    path = tmp_path / "secret"
+    path.write_bytes(keys.get("hs"))
+    broker = make_broker({"jwt_secret_file": path, "jwt_leeway": 0}, clock=True)
+    far = int(time.time()) + 100_000
+    admin = join(broker, "admin", tokens.member(sub="root", scope="orgcast:admin", exp=far))
+    mark = broker.mark()
+    client = join(broker, "acme/kept", tokens.publisher(exp=int(time.time()) + 1000), version, clean=False,
+                  props={"session_expiry": 100_000})
+    client.disconnect()
+    broker.wait_gone("acme/kept", mark)
+    ENDS[end](broker, admin, path)
+    mark = broker.mark()
+    broker.reload()
+    broker.advance(5000)
+    let_ticks_pass(admin)
+    broker.reload()
+    let_ticks_pass(admin)
+    assert "orgcast: refused" not in broker.log(mark)
+    assert "Client acme/kept" not in broker.log(mark)
 
 
 def test_sighup_with_a_new_key(make_broker, tokens, join, keys, tmp_path):

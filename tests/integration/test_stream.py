@@ -8,10 +8,10 @@ import struct
 import threading
 
 import pytest
-from control import ask, code, data
+from control import TOPIC, answer, ask, code, data
 from events import event, event_id, topic
-from mqtt import (DISCONNECT, PUBACK, PUBCOMP, PUBLISH, PUBREC, PUBREL, V5, V311, VERSION_NAMES, VERSIONS, Client,
-                  Closed, Timeout, Will, packet, prefixed, properties, wait_for)
+from mqtt import (DISCONNECT, PUBACK, PUBCOMP, PUBLISH, PUBREC, PUBREL, V5, V31, V311, VERSION_NAMES, VERSIONS,
+                  Client, Closed, Timeout, Will, packet, prefixed, properties, wait_for)
 from stream import Follower, place
 
 ALL = "org/acme/invoices/#"
@@ -131,6 +131,48 @@ def test_content_type(numbered, reader, tokens, join):
     assert live.properties["content_type"] == again.properties["content_type"] == kind
 
 
+FOREIGN_PROPERTIES = {"content_type": "text/html", "response_topic": "org/globex/invoices/x", "correlation_data": b"c",
+                      "user_property": ("k", "v"), "message_expiry": 60, "payload_format": 0}
+CONTENT_TYPE = {"content_type": "application/cloudevents+json; charset=utf-8"}
+
+
+@pytest.mark.parametrize("props", [None, {}, {"message_expiry": 60}, FOREIGN_PROPERTIES], ids=["none", "empty", "one", "all"])
+@pytest.mark.parametrize("qos", [0, 1, 2])
+def test_events_have_their_own_properties(props, qos, numbered, reader, tokens, join):
+    """Of a publisher's properties only the expiry, which the broker itself acts on, reaches anybody."""
+    expected = dict(CONTENT_TYPE, message_expiry=60) if (props or {}).get("message_expiry") else CONTENT_TYPE
+    broker = numbered()
+    ear = reader(broker)
+    sender = join(broker, "sender", tokens.publisher(), V5)
+    for _ in range(20):
+        assert sender.publish(*event("acme"), qos=qos, props=props) == 0
+    assert [message.properties for message in ear.take(20)] == [expected] * 20
+
+
+@pytest.mark.parametrize("version", [V31, V311], ids=VERSION_NAMES.get)
+def test_events_of_old_clients_have_a_content_type(version, numbered, reader, tokens, join):
+    broker = numbered()
+    ear = reader(broker)
+    join(broker, "sender", tokens.publisher(), version).publish(*event("acme"), qos=1)
+    assert [message.properties for message in ear.take(1)] == [CONTENT_TYPE]
+
+
+def test_a_wills_properties_are_its_own_too(numbered, reader, tokens, join):
+    broker = numbered()
+    ear = reader(broker)
+    join(broker, "mortal", tokens.publisher(), V5, will=Will(*event("acme"), properties=FOREIGN_PROPERTIES)).close()
+    assert [message.properties for message in ear.take(1)] == [CONTENT_TYPE]
+
+
+def test_without_validation_properties_pass(numbered, reader, tokens, join):
+    broker = numbered(validate_events="off", stamp_sequence="false")
+    ear = reader(broker)
+    sender = join(broker, "sender", tokens.publisher(), V5)
+    sender.publish(*event("acme"), props={"content_type": "text/html", "user_property": ("k", "v")})
+    got, = ear.take(1)
+    assert got.properties["content_type"] == "text/html"
+
+
 @by_version
 @by_transport
 def test_wills_are_numbered(transport, version, numbered, reader, tokens, join):
@@ -177,6 +219,17 @@ def test_a_bridge_brings_numbered_events(make_broker, secret_file, tokens, join)
     where, payload = event("acme")
     sender.publish(where, payload.replace(b"{", b'{"sequence":"00000000000000000099",', 1))
     sender.publish(where, payload, qos=2)
+    assert [place(m.payload)[1] for m in ear.take(2)] == [1, 2]
+
+
+@pytest.mark.parametrize("version", [V311, V5], ids=VERSION_NAMES.get)
+def test_equal_events_of_two_clients_have_two_numbers(version, numbered, reader, tokens, join):
+    """QoS 2: only the client that sends an event again means the same event."""
+    broker = numbered()
+    ear = reader(broker)
+    where, payload = event("acme")
+    for name in ("till-1", "till-2"):
+        assert join(broker, name, tokens.publisher(sub=name), version).publish(where, payload, qos=2) in (0, None)
     assert [place(m.payload)[1] for m in ear.take(2)] == [1, 2]
 
 
@@ -412,11 +465,15 @@ def test_replays_come_in_pages(numbered, tokens, join):
 
 
 def test_a_flood_of_replays_is_told_to_wait(numbered, tokens, join):
-    broker = numbered()
+    broker = numbered("max_queued_messages 0\n")
     me = join(broker, "me", tokens.publisher(), V5)
     publish(me, 256)
     epoch = data(me, "position", organizationId="acme")["epoch"]
-    answers = [ask(me, "replay", organizationId="acme", epoch=epoch, after=0) for _ in range(96)]
+    # All requests go out before the first answer is read: a slow client alone keeps within the limit.
+    request = {"commands": [{"command": "replay", "organizationId": "acme", "epoch": epoch, "after": 0}]}
+    for _ in range(96):
+        me.send_publish(TOPIC, json.dumps(request).encode())
+    answers = [answer(me)[0] for _ in range(96)]
     refused = [a for a in answers if "error" in a]
     assert 0 < len(refused) < 96 and {a["code"] for a in refused} == {"limit_rate"}
     assert len(me.drain()) == 256 * (96 - len(refused))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""INTERFACE §5 as tables: what a client may subscribe to, receive and publish, over MQTT 3.1, 3.1.1, 5.
+"""What a client may subscribe to, receive and publish, over MQTT 3.1, 3.1.1, 5.
 
 An observer that is none of the plugin's clients (the broker's own password and ACL files let it do
 anything) publishes what a subscription must or must not deliver, and sees what a publish or a Will

@@ -3,18 +3,26 @@
 
 import itertools
 
-from mqtt import TIMEOUT_S, V5, Client, wait_for
+from mqtt import TIMEOUT_S, V5, Client, Closed, wait_for
 
 _number = itertools.count()
 
 
+def answer(broker, token, client_id=None, version=V5, transport="tcp", connect=Client.connect):
+    """The CONNACK's code; None when the broker closed the connection without one."""
+    with Client(broker, version, transport) as client:
+        try:
+            code = connect(client, client_id or f"attempt-{next(_number)}", token).code
+        except Closed:
+            return None
+        if code == 0:
+            client.disconnect()
+    return code
+
+
 def attempt(broker, token, client_id=None, version=V5):
     """True when the CONNECT was accepted."""
-    with Client(broker, version) as client:
-        accepted = client.connect(client_id or f"attempt-{next(_number)}", token).code == 0
-        if accepted:
-            client.disconnect()
-    return accepted
+    return answer(broker, token, client_id, version) == 0
 
 
 def refusal(broker, token, version=V5):

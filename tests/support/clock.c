@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 
 /* A clock that a test sets forward: preloaded into the broker, it adds the seconds that stand as
- * decimal digits in the file $TEST_CLOCK to what clock_gettime() says of the time of day. */
+ * decimal digits in the file $TEST_CLOCK to what clock_gettime() says of the time of day. And a disk that a test
+ * stops: fsync() and fdatasync() wait while the file $TEST_CLOCK.hold exists. */
 
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -27,4 +29,28 @@ int clock_gettime(clockid_t id, struct timespec *now)
         (void)close(fd);
     }
     return 0;
+}
+
+static void wait_for_disk(void)
+{
+    const char *path = getenv("TEST_CLOCK");
+    char hold[4096];
+
+    if (!path)
+        return;
+    (void)snprintf(hold, sizeof hold, "%s.hold", path);
+    while (access(hold, F_OK) == 0)
+        (void)usleep(1000);
+}
+
+int fsync(int fd)
+{
+    wait_for_disk();
+    return (int)syscall(SYS_fsync, fd);
+}
+
+int fdatasync(int fd)
+{
+    wait_for_disk();
+    return (int)syscall(SYS_fdatasync, fd);
 }

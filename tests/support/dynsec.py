@@ -14,12 +14,18 @@ RESPONSE = CONTROL + "/response"
 PASSWORD = "dynamic "
 
 
+def own_plugin(name):
+    """One of Mosquitto's own plugins, of the broker under test: which is built, installed, or the distribution's. None: it
+    is not there."""
+    file, prefix = f"mosquitto_{name.replace('-', '_')}.so", Path(MOSQUITTO).resolve().parents[1]
+    patterns = (f"plugins/{name}/{file}", f"lib/{file}", f"lib/*/{file}")
+    return next((path for pattern in patterns for path in sorted(prefix.glob(pattern))), None)
+
+
 def plugin_path():
-    """The one of the broker under test: in its build folder, or where the distribution has it."""
-    built = Path(MOSQUITTO).resolve().parents[1] / "plugins/dynamic-security/mosquitto_dynamic_security.so"
-    found = [built] if built.exists() else sorted(Path("/usr/lib").glob("*/mosquitto_dynamic_security.so"))
-    assert found, "mosquitto_dynamic_security.so is not installed"
-    return found[0]
+    path = own_plugin("dynamic-security")
+    assert path, "mosquitto_dynamic_security.so is not installed"
+    return path
 
 
 def acl(kind, topic):

@@ -369,8 +369,9 @@ class Client:
             raise Closed(self.disconnect_reason) from err
 
     def connect_packet(self, client_id="", password=None, username="", clean=True, will=None,
-                       keepalive=60, props=None, flags=None):
-        """`username=None` leaves the field out; `flags` overrides the connect flags."""
+                       keepalive=0, props=None, flags=None):
+        """`username=None` leaves the field out; `flags` overrides the connect flags. Without a keepalive, tests may set
+        the broker's clock forward."""
         bits = 0x02 if clean else 0
         if will is not None:
             bits |= 0x04 | will.qos << 3 | (0x20 if will.retain else 0)

@@ -34,7 +34,7 @@ class Authority:
 
     @staticmethod
     def _certificate(subject, issuer, public_key, signer, authority):
-        now = datetime.datetime.utcnow()
+        now = datetime.datetime.now(datetime.timezone.utc)
         names = x509.SubjectAlternativeName(
             [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
         return (x509.CertificateBuilder().subject_name(subject).issuer_name(issuer)
@@ -43,6 +43,13 @@ class Authority:
                 .not_valid_after(now + datetime.timedelta(days=30))
                 .add_extension(x509.BasicConstraints(authority, None), critical=True)
                 .add_extension(names, critical=False)
+                # Python 3.13 refuses certificates without the next three (RFC 5280 §4.2.1.1 to 4.2.1.3).
+                .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
+                .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)
+                .add_extension(x509.KeyUsage(
+                    digital_signature=not authority, key_cert_sign=authority, crl_sign=authority,
+                    content_commitment=False, key_encipherment=False, data_encipherment=False, key_agreement=False,
+                    encipher_only=False, decipher_only=False), critical=True)
                 .sign(signer, hashes.SHA256()))
 
     def client_context(self):

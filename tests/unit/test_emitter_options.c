@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* The emitter's options and its token sources. */
+#include <dlfcn.h>
+#include <errno.h>
 #include <jwt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include <orgcast/emitter.h>
 
@@ -15,6 +18,22 @@
 #include "unit.h"
 
 #define NOW_S INT64_C(1795514400)
+
+static bool no_random_bytes;
+
+/* In the place of libc's. The parameters' names are libc's. */
+__attribute__((visibility("default"))) ssize_t getrandom(void *__buffer, size_t __length,
+                                                         unsigned int __flags)
+{
+    ssize_t (*real)(void *buffer, size_t length, unsigned int flags);
+    void *symbol = dlsym(RTLD_NEXT, "getrandom");
+
+    memcpy(&real, &symbol, sizeof real);
+    if (!no_random_bytes)
+        return real(__buffer, __length, __flags);
+    errno = ENOSYS;
+    return -1;
+}
 
 static char *some_token(void *context)
 {
@@ -338,6 +357,26 @@ START_TEST(a_signing_key_is_read_each_time)
 }
 END_TEST
 
+START_TEST(no_random_bytes_are_named)
+{
+    orgcast_emitter_options_t options = {0};
+    oc_settings_t settings;
+    oc_token_source_t source;
+    orgcast_diag_t diag = {0};
+
+    make_files();
+    no_random_bytes = true;
+    ck_assert_int_eq(oc_settings_init(&settings, &options, &diag), ORGCAST_E_IO);
+    ck_assert_str_eq(diag.message, "the system has no random bytes");
+    diag = (orgcast_diag_t){0};
+    options.signing_key_file = scratch_path("secret");
+    ck_assert_int_eq(oc_token_source_init(&source, &options, NOW_S, &diag), ORGCAST_E_IO);
+    ck_assert_str_eq(diag.message, "signing_key_file: the system has no random bytes");
+    no_random_bytes = false;
+    scratch_close();
+}
+END_TEST
+
 int main(void)
 {
     TCase *tcase = tcase_create("emitter options");
@@ -351,5 +390,6 @@ int main(void)
     tcase_add_test(tcase, a_signing_key_is_read_each_time);
     unit_add_table(tcase, a_token_says_when_it_ends, ends);
     tcase_add_test(tcase, no_jwt_says_no_end);
+    tcase_add_test(tcase, no_random_bytes_are_named);
     return unit_run("emitter options", tcase);
 }

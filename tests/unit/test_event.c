@@ -348,7 +348,7 @@ START_TEST(previous_values)
 }
 END_TEST
 
-/* INTERFACE §2: each type's name and the topic that it is published on. */
+/* Each type's name and the topic that it is published on. */
 START_TEST(names_and_topics)
 {
     static const struct {

@@ -121,6 +121,22 @@ START_TEST(length_counts)
 }
 END_TEST
 
+/* Data that nobody here looks at may hold any number of JSON. */
+START_TEST(numbers_of_any_size)
+{
+    static const char payload[] =
+        "{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"/"
+        "s\",\"organizationid\":\"acme\",\"type\":\"t\",\"data\":{"
+        "\"hash\":18446744073709551615,\"wei\":-340282366920938463463374607431768211456,\"x\":"
+        "1e400}}";
+    oc_diag_t diag = {0};
+
+    ck_assert_msg(check(OC_EVENT_MODE_ENVELOPE, PAID_TOPIC, payload, sizeof payload - 1, &diag) ==
+                      OC_OK,
+                  "%s", diag.message);
+}
+END_TEST
+
 /* What a sender wrote is not repeated in the log, wherever it stands. */
 START_TEST(no_payload_in_a_message)
 {
@@ -235,6 +251,7 @@ int main(void)
     tcase_add_test(tcase, vectors);
     tcase_add_test(tcase, no_payload_at_all);
     tcase_add_test(tcase, length_counts);
+    tcase_add_test(tcase, numbers_of_any_size);
     tcase_add_test(tcase, no_payload_in_a_message);
     tcase_add_test(tcase, what_the_emitter_writes);
     return unit_run("event_check", tcase);

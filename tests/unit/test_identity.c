@@ -126,6 +126,17 @@ static const struct {
     {"scope is an object", false, C(",\"scope\":{}"), OC_E_CLAIM_INVALID},
     {"scope holds null", false, C(",\"scope\":[\"a\",null]"), OC_E_CLAIM_INVALID},
     {"no org_id", false, "{\"sub\":\"s\",\"exp\":2000}", OC_E_CLAIM_MISSING},
+    {"no org_id, but the right to publish", false,
+     "{\"sub\":\"s\",\"exp\":2000,\"scope\":\"invoices:publish\"}", OC_E_CLAIM_MISSING},
+    {"admin, org_id is true", false,
+     "{\"sub\":\"s\",\"exp\":2000,\"scope\":\"orgcast:admin\",\"org_id\":true}",
+     OC_E_CLAIM_INVALID},
+    {"exp in milliseconds", false, "{\"sub\":\"s\",\"org_id\":\"acme\",\"exp\":1795600000000}",
+     OC_E_CLAIM_INVALID},
+    {"exp after the year 9999", false, "{\"sub\":\"s\",\"org_id\":\"acme\",\"exp\":253402300800}",
+     OC_E_CLAIM_INVALID},
+    {"nbf in milliseconds", false, C(",\"nbf\":1795600000000"), OC_E_CLAIM_INVALID},
+    {"iat in milliseconds", false, C(",\"iat\":1795600000000"), OC_E_CLAIM_INVALID},
     {"org_id is true", false, "{\"sub\":\"s\",\"exp\":2000,\"org_id\":true}", OC_E_CLAIM_INVALID},
     {"org_id holds null", false, "{\"sub\":\"s\",\"exp\":2000,\"org_id\":[\"acme\",null]}",
      OC_E_CLAIM_INVALID},
@@ -199,6 +210,11 @@ static const struct {
     {"a scope in capitals", false, C(",\"scope\":\"Invoices:publish\""), "s", "acme ", SUBSCRIBE},
     {"no scope", false, C(",\"scope\":\"\""), "s", "acme ", SUBSCRIBE},
     {"an empty scope", false, C(",\"scope\":[\"\"]"), "s", "acme ", SUBSCRIBE},
+    {"admin, without one", false, "{\"sub\":\"s\",\"exp\":2000,\"scope\":\"orgcast:admin\"}", "s",
+     "", SUBSCRIBE | ADMIN},
+    {"admin, of an empty list", false,
+     "{\"sub\":\"s\",\"exp\":2000,\"scope\":\"orgcast:admin\",\"org_id\":[]}", "s", "",
+     SUBSCRIBE | ADMIN},
     {"any org, without one", false, "{\"sub\":\"s\",\"exp\":2000,\"scope\":\"orgcast:any-org\"}",
      "s", "", SUBSCRIBE | ANY},
     {"any org, with invalid ones", false,
@@ -299,7 +315,7 @@ static const struct {
      OC_E_TOKEN_NOT_YET_VALID},
     {"iat in the future is no matter", "\"exp\":5000,\"iat\":4000", 0, 1000, OC_OK},
     {"expired before not yet valid", "\"exp\":1000,\"nbf\":3000", 0, 2000, OC_E_TOKEN_EXPIRED},
-    {"the year 285 million", "\"exp\":9007199254740991", 300, 1000, OC_OK},
+    {"the last second of the year 9999", "\"exp\":253402300799", 300, 1000, OC_OK},
     {"long ago", "\"exp\":-9007199254740991", 300, 1000, OC_E_TOKEN_EXPIRED},
 };
 
@@ -327,7 +343,7 @@ static const struct {
     int64_t max_lifetime_s;
     oc_err_t err;
 } lifetimes[] = {
-    {"off", "\"exp\":9000000000000,\"iat\":0", 0, OC_OK},
+    {"off", "\"exp\":253402300799,\"iat\":0", 0, OC_OK},
     {"as long as allowed", "\"exp\":2000,\"iat\":900", 1100, OC_OK},
     {"a second longer", "\"exp\":2000,\"iat\":899", 1100, OC_E_TOKEN_LIFETIME},
     {"fractions are cut off first", "\"exp\":2000.9,\"iat\":900.1", 1100, OC_OK},
@@ -336,7 +352,7 @@ static const struct {
     {"iat is text", "\"exp\":2000,\"iat\":\"900\"", 1100, OC_E_CLAIM_INVALID},
     {"iat is text, off", "\"exp\":2000,\"iat\":\"900\"", 0, OC_E_CLAIM_INVALID},
     {"iat after exp", "\"exp\":2000,\"iat\":3000", 1100, OC_OK},
-    {"as far as numbers go", "\"exp\":9007199254740991,\"iat\":-9007199254740991", 1100,
+    {"as far as numbers go", "\"exp\":253402300799,\"iat\":-9007199254740991", 1100,
      OC_E_TOKEN_LIFETIME},
     {"too long before expired", "\"exp\":900,\"iat\":-900", 1100, OC_E_TOKEN_LIFETIME},
 };

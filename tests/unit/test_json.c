@@ -120,6 +120,65 @@ START_TEST(what_is_not)
 }
 END_TEST
 
+static const struct {
+    const char *text;
+    const char *reads; /* NULL: refused */
+} any_number[] = {
+    {"{\"a\":9223372036854775807}", "{\"a\":9223372036854775807}"},
+    {"{\"a\":9223372036854775808}", "{\"a\":1e99}"},
+    {"{\"a\":-9223372036854775809}", "{\"a\":1e99}"},
+    {"{\"a\":1e400,\"b\":7}", "{\"a\":1e99,\"b\":7}"},
+    {"{\"a\":-1.5E+400}", "{\"a\":1e99}"},
+    {"{\"a\":9e999}", "{\"a\":1e99}"},
+    {"{\"a\":[1,123456789012345678901234567890,1e-400]}", "{\"a\":[1,1e99,0.0]}"},
+    {"{\"1e400\":\"1e400 \\\" 1e400\",\"b\":1e400}", "{\"1e400\":\"1e400 \\\" 1e400\",\"b\":1e99}"},
+    {"{\"\\\\\":1e400}", "{\"\\\\\":1e99}"},
+    {"{\"a\":1e400", NULL},
+    {"{\"a\":1e400,\"a\":1}", NULL},
+    {"{\"a\":01e400}", NULL},
+    {"{\"a\":1e400.5}", NULL},
+    {"{\"a\":1e400-1e400}", NULL},
+    {"{\"a\":00000000000000000000000001}", NULL},
+    {"{\"a\":99999999999999999999-}", NULL},
+    {"{\"a\":1e400,\"b\":1e}", NULL},
+    {"{\"a\":1e400e5}", NULL},
+    {"{\"a\":1e400.}", NULL},
+    {"{\"a\":1e400e}", NULL},
+    {"{\"a\":1e400 1e400}", NULL},
+    {"{\"a\":-}", NULL},
+    {"[1e400]", NULL},
+};
+
+/* What nobody looks at does not matter; what is wrong otherwise stays wrong. */
+START_TEST(numbers_that_overflow)
+{
+    const char *text = any_number[_i].text;
+    json_t *json = NULL;
+    json_t *expected = NULL;
+    oc_diag_t diag = {0};
+    oc_err_t err = oc_json_load_any_number(text, strlen(text), &json, &diag);
+
+    ck_assert_msg(err == (any_number[_i].reads ? OC_OK : OC_E_INTERNAL), "%s: %s", text,
+                  diag.message);
+    if (err)
+        return;
+    expected = json_loads(any_number[_i].reads, 0, NULL);
+    ck_assert_msg(json_equal(json, expected), "%s", text);
+    json_decref(json);
+    json_decref(expected);
+}
+END_TEST
+
+START_TEST(overflow_has_a_reason)
+{
+    json_t *json = NULL;
+    oc_diag_t diag = {0};
+
+    ck_assert_int_eq(oc_json_load("{\"a\":1e400}", 11, &json, &diag), OC_E_INTERNAL);
+    ck_assert_msg(strstr(diag.message, "number that is too large") != NULL, "%s", diag.message);
+}
+END_TEST
+
 /* The input is exactly len bytes: what follows is not read. */
 START_TEST(length_counts)
 {
@@ -197,6 +256,32 @@ static const struct {
     {"/a~", false},  {"/~2", false},  {"/~/a", false}, {"/a~b", false}, {"~0", false},
     {"/a/~", false}, {"/~~0", false}, {".", false},    {"/~0~", false},
 };
+
+static const struct {
+    const char *name;
+    const char *text;
+    size_t most;
+    bool small;
+} sizes[] = {
+    {"nothing", "", 1, true},
+    {"one object", "{}", 2, true},
+    {"names and values", "{\"a\":1,\"b\":2}", 5, true},
+    {"one more", "{\"a\":1,\"b\":2}", 4, false},
+    {"objects", "[{},{},{}]", 7, true},
+    {"one object more", "[{},{},{},{}]", 7, false},
+    {"in a string", "{\"a\":\",,,,[[[[{{{{::::\"}", 3, true},
+    {"after an escaped quote", "{\"a\":\"\\\",,,,[[[[\"}", 3, true},
+    {"after an escaped backslash", "[\"\\\\\",0,0,0]", 4, false},
+    {"a string that does not end", "[\"\\", 2, true},
+};
+
+START_TEST(values_are_counted)
+{
+    ck_assert_msg(oc_json_small(sizes[_i].text, strlen(sizes[_i].text), sizes[_i].most) ==
+                      sizes[_i].small,
+                  "%s", sizes[_i].name);
+}
+END_TEST
 
 START_TEST(pointer_syntax)
 {
@@ -298,9 +383,12 @@ int main(void)
 
     unit_add_table(tcase, what_is_strict, good);
     unit_add_table(tcase, what_is_not, bad);
+    unit_add_table(tcase, numbers_that_overflow, any_number);
+    tcase_add_test(tcase, overflow_has_a_reason);
     tcase_add_test(tcase, length_counts);
     unit_add_table(tcase, depth, depths);
     tcase_add_test(tcase, width_is_no_depth);
+    unit_add_table(tcase, values_are_counted, sizes);
     unit_add_table(tcase, pointer_syntax, pointers);
     tcase_add_test(tcase, pointer_vectors);
     tcase_add_test(tcase, pointer_length);

@@ -124,8 +124,6 @@ static void change(json_t *jwk, const char *name, enum how how)
     free(encoded);
 }
 
-#define SILENT NULL
-
 /* The key with the members of `edit` (null: none) and one member's bytes changed. */
 static const struct {
     const char *name;
@@ -135,7 +133,7 @@ static const struct {
     enum how how;
     enum from from;
     oc_alg_set_t algs; /* 0: skipped */
-    const char *says;  /* of a skipped one: what the warning names; or SILENT */
+    const char *says;  /* of a skipped one: what the warning names */
 } keys[] = {
     /* kty */
     {"no kty", TEST_P256, "{\"kty\":null}", NULL, AS_IS, FROM_FILE, 0, "'kty'"},
@@ -214,7 +212,7 @@ static const struct {
     {"a secret from a file", TEST_SECRET, NULL, NULL, AS_IS, FROM_FILE, HS_ALGS, NULL},
     {"a secret from a URL", TEST_SECRET, NULL, NULL, AS_IS, FROM_URL, 0, "secret"},
     {"a secret for encryption, from a URL", TEST_SECRET, "{\"use\":\"enc\"}", NULL, AS_IS, FROM_URL,
-     0, SILENT},
+     0, "'use'"},
     {"31 bytes", TEST_SECRET, "{\"k\":\"MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZQ\"}", NULL, AS_IS,
      FROM_FILE, 0, "31 bytes"},
     {"32 bytes", TEST_SECRET, "{\"k\":\"MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY\"}", NULL,
@@ -234,10 +232,10 @@ static const struct {
 
     /* use */
     {"use sig", TEST_P256, "{\"use\":\"sig\"}", NULL, AS_IS, FROM_URL, BIT(ES256), NULL},
-    {"use enc", TEST_P256, "{\"use\":\"enc\"}", NULL, AS_IS, FROM_URL, 0, SILENT},
-    {"use in capitals", TEST_P256, "{\"use\":\"SIG\"}", NULL, AS_IS, FROM_URL, 0, SILENT},
-    {"use is empty", TEST_P256, "{\"use\":\"\"}", NULL, AS_IS, FROM_URL, 0, SILENT},
-    {"use is an array", TEST_P256, "{\"use\":[\"sig\"]}", NULL, AS_IS, FROM_URL, 0, SILENT},
+    {"use enc", TEST_P256, "{\"use\":\"enc\"}", NULL, AS_IS, FROM_URL, 0, "'use'"},
+    {"use in capitals", TEST_P256, "{\"use\":\"SIG\"}", NULL, AS_IS, FROM_URL, 0, "'use'"},
+    {"use is empty", TEST_P256, "{\"use\":\"\"}", NULL, AS_IS, FROM_URL, 0, "'use'"},
+    {"use is an array", TEST_P256, "{\"use\":[\"sig\"]}", NULL, AS_IS, FROM_URL, 0, "'use'"},
 
     /* key_ops */
     {"key_ops verify", TEST_P256, "{\"key_ops\":[\"verify\"]}", NULL, AS_IS, FROM_URL, BIT(ES256),
@@ -246,30 +244,36 @@ static const struct {
      FROM_URL, BIT(ES256), NULL},
     {"key_ops with a number", TEST_P256, "{\"key_ops\":[1,\"verify\"]}", NULL, AS_IS, FROM_URL,
      BIT(ES256), NULL},
-    {"key_ops sign", TEST_P256, "{\"key_ops\":[\"sign\"]}", NULL, AS_IS, FROM_URL, 0, SILENT},
-    {"key_ops Verify", TEST_P256, "{\"key_ops\":[\"Verify\"]}", NULL, AS_IS, FROM_URL, 0, SILENT},
-    {"no key_ops at all", TEST_P256, "{\"key_ops\":[]}", NULL, AS_IS, FROM_URL, 0, SILENT},
-    {"key_ops is a text", TEST_P256, "{\"key_ops\":\"verify\"}", NULL, AS_IS, FROM_URL, 0, SILENT},
+    {"key_ops sign", TEST_P256, "{\"key_ops\":[\"sign\"]}", NULL, AS_IS, FROM_URL, 0, "'key_ops'"},
+    {"key_ops Verify", TEST_P256, "{\"key_ops\":[\"Verify\"]}", NULL, AS_IS, FROM_URL, 0,
+     "'key_ops'"},
+    {"no key_ops at all", TEST_P256, "{\"key_ops\":[]}", NULL, AS_IS, FROM_URL, 0, "'key_ops'"},
+    {"key_ops is a text", TEST_P256, "{\"key_ops\":\"verify\"}", NULL, AS_IS, FROM_URL, 0,
+     "'key_ops'"},
     {"use and key_ops disagree", TEST_P256, "{\"use\":\"enc\",\"key_ops\":[\"verify\"]}", NULL,
-     AS_IS, FROM_URL, 0, SILENT},
+     AS_IS, FROM_URL, 0, "'use'"},
     {"key_ops and use disagree", TEST_P256, "{\"use\":\"sig\",\"key_ops\":[\"encrypt\"]}", NULL,
-     AS_IS, FROM_URL, 0, SILENT},
+     AS_IS, FROM_URL, 0, "'key_ops'"},
 
     /* alg */
     {"alg of the key", TEST_P256, "{\"alg\":\"ES256\"}", NULL, AS_IS, FROM_URL, BIT(ES256), NULL},
     {"alg RS256", TEST_RSA, "{\"alg\":\"RS256\"}", NULL, AS_IS, FROM_URL, BIT(RS256), NULL},
     {"alg PS384", TEST_RSA, "{\"alg\":\"PS384\"}", NULL, AS_IS, FROM_URL, BIT(PS384), NULL},
     {"alg EdDSA", TEST_ED25519, "{\"alg\":\"EdDSA\"}", NULL, AS_IS, FROM_URL, BIT(EDDSA), NULL},
+    {"alg Ed25519", TEST_ED25519, "{\"alg\":\"Ed25519\"}", NULL, AS_IS, FROM_URL, BIT(EDDSA), NULL},
+    {"alg Ed25519 of another type", TEST_P256, "{\"alg\":\"Ed25519\"}", NULL, AS_IS, FROM_URL, 0,
+     "no algorithm"},
     {"alg of another curve", TEST_P256, "{\"alg\":\"ES384\"}", NULL, AS_IS, FROM_URL, 0,
      "no algorithm"},
     {"alg of another type", TEST_P256, "{\"alg\":\"RS256\"}", NULL, AS_IS, FROM_URL, 0,
      "no algorithm"},
     {"alg of secrets", TEST_RSA, "{\"alg\":\"HS256\"}", NULL, AS_IS, FROM_FILE, 0, "no algorithm"},
-    {"alg of encryption", TEST_RSA, "{\"alg\":\"RSA-OAEP-256\"}", NULL, AS_IS, FROM_URL, 0, SILENT},
-    {"alg none", TEST_RSA, "{\"alg\":\"none\"}", NULL, AS_IS, FROM_URL, 0, SILENT},
-    {"alg in small letters", TEST_RSA, "{\"alg\":\"rs256\"}", NULL, AS_IS, FROM_URL, 0, SILENT},
-    {"alg is empty", TEST_RSA, "{\"alg\":\"\"}", NULL, AS_IS, FROM_URL, 0, SILENT},
-    {"alg is an array", TEST_RSA, "{\"alg\":[\"RS256\"]}", NULL, AS_IS, FROM_URL, 0, SILENT},
+    {"alg of encryption", TEST_RSA, "{\"alg\":\"RSA-OAEP-256\"}", NULL, AS_IS, FROM_URL, 0,
+     "'alg'"},
+    {"alg none", TEST_RSA, "{\"alg\":\"none\"}", NULL, AS_IS, FROM_URL, 0, "'alg'"},
+    {"alg in small letters", TEST_RSA, "{\"alg\":\"rs256\"}", NULL, AS_IS, FROM_URL, 0, "'alg'"},
+    {"alg is empty", TEST_RSA, "{\"alg\":\"\"}", NULL, AS_IS, FROM_URL, 0, "'alg'"},
+    {"alg is an array", TEST_RSA, "{\"alg\":[\"RS256\"]}", NULL, AS_IS, FROM_URL, 0, "'alg'"},
 
     /* kid */
     {"kid is a number", TEST_P256, "{\"kid\":1}", NULL, AS_IS, FROM_URL, 0, "'kid'"},
@@ -314,7 +318,7 @@ static json_t *changed_key(int i)
 static void check_warnings(int i, const warnings_t *warnings, json_t *jwk)
 {
     static const char *const secrets[] = {"k", "n", "x", "d"};
-    bool warned = keys[i].algs == 0 && keys[i].says != SILENT;
+    bool warned = keys[i].algs == 0;
 
     ck_assert_msg(warnings->count == warned, "%s: %zu warnings, '%s'", keys[i].name,
                   warnings->count, warnings->last);
@@ -455,7 +459,7 @@ static const struct {
     {"a member of a key twice", "{\"keys\":[{\"kty\":\"oct\",\"kty\":\"oct\"}]}", "no JWK set"},
     {"no UTF-8", "{\"keys\":[" GOOD "],\"a\":\"\xff\"}", "no JWK set"},
     {"NUL in a text", "{\"keys\":[" GOOD "],\"a\":\"\\u0000\"}", "no JWK set"},
-    {"a huge number", "{\"keys\":[" GOOD "],\"a\":1e999}", "no JWK set"},
+    {"a huge number", "{\"keys\":[" GOOD "],\"a\":1e999}", "number that is too large"},
     {"too deep",
      "{\"keys\":[" GOOD
      "],\"a\":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]}",
@@ -730,9 +734,8 @@ START_TEST(published_vectors)
 
     for (int from = FROM_FILE; from <= FROM_URL; from++) {
         size_t count = secrets && from == FROM_URL ? 0 : json_array_size(want);
-        json_int_t skipped = secrets && from == FROM_URL
-                                 ? 1
-                                 : json_integer_value(json_object_get(vector, "skipped"));
+        json_int_t skipped =
+            json_integer_value(json_object_get(vector, "skipped")) + (secrets && from == FROM_URL);
         oc_keyset_t set = {0};
         warnings_t warnings = {0};
         oc_diag_t diag = {0};

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <dirent.h>
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,33 @@
 #define ACME "https://id.acme.example/keys"
 #define GLOBEX "https://id.globex.example/keys"
 #define SET(kid) "{\"keys\":[{\"kid\":\"" kid "\"}]}"
+
+/* The next calls of read() fail. */
+static int failing_reads;
+static unsigned synced_folders;
+
+ssize_t __real_read(int fd, void *bytes, size_t count);
+ssize_t __wrap_read(int fd, void *bytes, size_t count);
+int __real_fsync(int fd);
+int __wrap_fsync(int fd);
+
+ssize_t __wrap_read(int fd, void *bytes, size_t count)
+{
+    if (failing_reads == 0)
+        return __real_read(fd, bytes, count);
+    failing_reads--;
+    errno = EIO;
+    return -1;
+}
+
+int __wrap_fsync(int fd)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode))
+        synced_folders++;
+    return __real_fsync(fd);
+}
 
 static void make(void)
 {
@@ -47,7 +75,8 @@ static void check_held(const char *path, const char *url, const char *want)
     oc_err_t err = oc_jwks_cache_load(path, url, &json, &len, &diag);
 
     if (!want) {
-        ck_assert_msg(err == OC_E_IO && !json, "%s: %s", url, oc_err_name(err));
+        ck_assert_msg((err == OC_E_IO || err == OC_E_NOT_FOUND) && !json, "%s: %s", url,
+                      oc_err_name(err));
         ck_assert_msg(strstr(diag.message, path) != NULL, "'%s'", diag.message);
         return;
     }
@@ -95,6 +124,31 @@ START_TEST(one_file)
     ck_assert_uint_eq(count_files(), 1);
     ck_assert_int_eq(stat(path, &st), 0);
     ck_assert_uint_eq(st.st_mode & 07777, 0640);
+}
+END_TEST
+
+/* Then the sets of the other URLs would be lost. */
+START_TEST(a_file_that_cannot_be_read_now)
+{
+    const char *path = scratch_path("cache");
+
+    ck_assert_int_eq(store(path, GLOBEX, SET("g")), OC_OK);
+    failing_reads = 1;
+    ck_assert_int_eq(store(path, ACME, SET("a")), OC_E_IO);
+    ck_assert_int_eq(failing_reads, 0);
+    check_held(path, GLOBEX, SET("g"));
+    check_held(path, ACME, NULL);
+    ck_assert_int_eq(store(path, ACME, SET("a")), OC_OK);
+    check_held(path, GLOBEX, SET("g"));
+    check_held(path, ACME, SET("a"));
+}
+END_TEST
+
+START_TEST(the_folder_is_synced)
+{
+    synced_folders = 0;
+    ck_assert_int_eq(store(scratch_path("cache"), ACME, SET("a")), OC_OK);
+    ck_assert_uint_eq(synced_folders, 1);
 }
 END_TEST
 
@@ -308,6 +362,8 @@ int main(void)
     tcase_add_checked_fixture(tcase, make, unmake);
     tcase_add_test(tcase, sets_of_two_urls);
     tcase_add_test(tcase, one_file);
+    tcase_add_test(tcase, a_file_that_cannot_be_read_now);
+    tcase_add_test(tcase, the_folder_is_synced);
     tcase_add_test(tcase, replaced_in_one_step);
     tcase_add_test(tcase, after_a_kill);
     tcase_add_test(tcase, no_link_is_followed);

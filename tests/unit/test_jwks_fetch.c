@@ -55,10 +55,12 @@ static void unmake(void)
     scratch_close();
 }
 
+#define WISH_INTERVAL_MS 1000
+
 /* Far apart, so that only the test brings fetches about. */
 static void start(const char *cache_file)
 {
-    const oc_fetch_options_t options = {url, NULL, cache_file, 604800};
+    const oc_fetch_options_t options = {url, NULL, cache_file, 604800, WISH_INTERVAL_MS};
     oc_diag_t diag = {0};
 
     ck_assert_msg(oc_fetch_start(&options, &fetch, &diag) == OC_OK, "%s", diag.message);
@@ -200,7 +202,7 @@ static const struct {
     {"a page", HTTP_ANSWER, 200, "", HTML, "no JWK set"},
     {"a set without keys", HTTP_ANSWER, 200, "", "{\"keys\":[]}", "no usable key"},
     {"half a set", HTTP_ANSWER, 200, "", "{\"keys\":[", "no JWK set"},
-    {"cut off", HTTP_CUT, 200, "", NULL, "transfer closed"},
+    {"cut off", HTTP_CUT, 200, "", NULL, " bytes "},
     {"reset", HTTP_RESET, 0, "", "", "reset"},
     {"no answer but the end", HTTP_RAW, 0, "", "", "Empty reply"},
     {"no HTTP", HTTP_RAW, 0, "", "220 smtp.acme.example\r\n", "HTTP/0.9"},
@@ -340,33 +342,123 @@ START_TEST(no_secrets)
 }
 END_TEST
 
-/* --- Bringing a fetch forward --- */
-
-static void hurry(int64_t now_s, bool brings_one)
+START_TEST(lines_that_find_no_room_are_counted)
 {
-    unsigned requests = http_requests(http);
+    json_t *keys = json_array();
+    json_t *set = json_pack("{s:o}", "keys", keys);
+    OC_CLEANUP(oc_freep) char *json = NULL;
 
-    oc_fetch_hurry(fetch, now_s);
-    ck_assert_msg(http_wait(http, requests + 1, brings_one ? DEADLINE_MS : SILENCE_MS) ==
-                      brings_one,
-                  "at %lld", (long long)now_s);
+    for (int i = 0; i < 20; i++)
+        (void)json_array_append_new(keys, json_object());
+    (void)json_array_append_new(keys, test_jwk_named(TEST_P256, "a"));
+    json = json_dumps(set, 0);
+    json_decref(set);
+    http_set_text(http, "/keys", json);
+    start(NULL);
+    take("a");
+    for (int i = 0; i < 8; i++)
+        read_line(true, "is skipped: has no 'kty'");
+    read_line(true, "/keys: 12 more lines left out");
+    read_no_line();
+}
+END_TEST
+
+/* --- Wishes --- */
+
+static void wait_answered(uint64_t wish)
+{
+    int64_t deadline_ms = monotonic_ms() + DEADLINE_MS;
+
+    while (oc_fetch_answered(fetch) < wish && monotonic_ms() < deadline_ms)
+        (void)poll(NULL, 0, 1);
+    ck_assert_uint_eq(oc_fetch_answered(fetch), wish);
+    ck_assert(oc_fetch_begun(fetch, wish));
 }
 
-START_TEST(once_in_ten_seconds)
+/* The first wish is granted at once. Later ones wait until the interval is over, and are not lost. */
+START_TEST(wishes_within_the_interval_are_deferred)
 {
+    int64_t granted_ms;
+
     http_set_text(http, "/keys", set_a);
     start(NULL);
     take("a");
-    hurry(NOW_S, true);
-    for (int i = 0; i < 1000; i++)
-        oc_fetch_hurry(fetch, NOW_S + i % 11);
-    hurry(NOW_S + 10, false);
-    hurry(NOW_S + 11, true);
-    hurry(NOW_S + 20, false);
-    hurry(NOW_S + 3600, true);
-    /* A clock set back does not stop it for long. */
-    hurry(NOW_S, true);
-    hurry(NOW_S, false);
+    ck_assert_uint_eq(oc_fetch_answered(fetch), 0);
+    granted_ms = monotonic_ms();
+    oc_fetch_wish(fetch, 1);
+    wait_answered(1);
+    ck_assert(monotonic_ms() - granted_ms < WISH_INTERVAL_MS);
+    for (uint64_t wish = 2; wish <= 1000; wish++)
+        oc_fetch_wish(fetch, wish);
+    ck_assert(!oc_fetch_begun(fetch, 1000));
+    http_set_text(http, "/keys", set_b);
+    wait_answered(1000);
+    ck_assert(monotonic_ms() - granted_ms >= WISH_INTERVAL_MS);
+    take("b");
+    ck_assert_uint_eq(http_requests(http), 3);
+    ck_assert(!http_wait(http, 4, WISH_INTERVAL_MS + SILENCE_MS));
+}
+END_TEST
+
+/* The fetch that began before the wish does not answer it. */
+START_TEST(a_wish_during_a_fetch)
+{
+    http_set(http, "/keys", HTTP_HANG, 0, "", "", 0);
+    start(NULL);
+    ck_assert(http_wait(http, 1, DEADLINE_MS));
+    oc_fetch_wish(fetch, 1);
+    ck_assert(!oc_fetch_begun(fetch, 1));
+    http_set_text(http, "/keys", set_a);
+    wait_answered(1);
+    take("a");
+    ck_assert_uint_eq(http_requests(http), 2);
+}
+END_TEST
+
+/* A failure is no answer. */
+START_TEST(a_wish_while_the_provider_fails)
+{
+    http_set(http, "/keys", HTTP_ANSWER, 500, "", "", 0);
+    start(NULL);
+    read_line(true, "status 500");
+    oc_fetch_wish(fetch, 1);
+    read_line(true, "status 500");
+    ck_assert(oc_fetch_begun(fetch, 1));
+    ck_assert_uint_eq(oc_fetch_answered(fetch), 0);
+    http_set_text(http, "/keys", set_a);
+    again();
+    wait_answered(1);
+}
+END_TEST
+
+/* --- The time of the last success --- */
+
+START_TEST(the_same_document_counts_as_fetched)
+{
+    int64_t began_s = time(NULL);
+    int64_t first_s;
+
+    http_set_text(http, "/keys", set_a);
+    start(NULL);
+    ck_assert_int_eq(oc_fetch_fetched_s(fetch), 0);
+    take("a");
+    oc_fetch_wish(fetch, 1);
+    wait_answered(1);
+    first_s = oc_fetch_fetched_s(fetch);
+    ck_assert(first_s >= began_s && first_s <= time(NULL));
+    oc_fetch_wish(fetch, 2);
+    wait_answered(2);
+    ck_assert_int_gt(oc_fetch_fetched_s(fetch), first_s);
+    take_nothing();
+}
+END_TEST
+
+START_TEST(a_failure_does_not_count_as_fetched)
+{
+    http_set(http, "/keys", HTTP_ANSWER, 200, "", HTML, strlen(HTML));
+    start(NULL);
+    read_line(true, "no JWK set");
+    ck_assert_int_eq(oc_fetch_fetched_s(fetch), 0);
 }
 END_TEST
 
@@ -511,7 +603,12 @@ int main(void)
     tcase_add_test(tcase, redirects_within_the_origin);
     tcase_add_test(tcase, a_set_as_long_as_allowed);
     tcase_add_test(tcase, no_secrets);
-    tcase_add_test(tcase, once_in_ten_seconds);
+    tcase_add_test(tcase, wishes_within_the_interval_are_deferred);
+    tcase_add_test(tcase, a_wish_during_a_fetch);
+    tcase_add_test(tcase, a_wish_while_the_provider_fails);
+    tcase_add_test(tcase, the_same_document_counts_as_fetched);
+    tcase_add_test(tcase, a_failure_does_not_count_as_fetched);
+    tcase_add_test(tcase, lines_that_find_no_room_are_counted);
     tcase_add_test(tcase, stops_while_the_server_hangs);
     tcase_add_test(tcase, stops_at_any_moment);
     tcase_add_test(tcase, good_sets_are_kept_on_disk);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What a token is, how long it may be, and the published examples. What can be wrong with one is in
  * test_tokens.c. */
+#include <stdio.h>
 #include <string.h>
 
 #include "json.h"
@@ -47,6 +48,47 @@ START_TEST(a_token_is_looked_at_up_to_its_limit)
                      OC_E_TOKEN_MALFORMED);
     free(token);
     oc_keyset_done(&keys);
+}
+END_TEST
+
+/* --- The header, which is parsed before the signature is checked --- */
+
+#define HEADER_MAX 10000
+
+/* {"alg":"HS256","x":…} with the value made of `count` pieces. */
+static oc_err_t open_header(const char *first, const char *piece, size_t count, const char *last)
+{
+    const oc_jws_rules_t rules = {OC_ALG_BIT(OC_ALG_HS256), OC_JWS_MAX_BYTES};
+    char header[HEADER_MAX] = "{\"alg\":\"HS256\",\"x\":";
+    size_t len = strlen(header);
+    char *token;
+    oc_jws_t jws = {0};
+    oc_err_t err;
+
+    len += (size_t)snprintf(header + len, sizeof header - len, "%s", first);
+    for (size_t i = 0; i < count; i++)
+        len += (size_t)snprintf(header + len, sizeof header - len, "%s", piece);
+    (void)snprintf(header + len, sizeof header - len, "%s}", last);
+    token = token_sign("HS256", &test_keys[TEST_SECRET], header, "{}");
+    err = oc_jws_open(&rules, token, strlen(token), &jws, NULL);
+    oc_jws_done(&jws);
+    free(token);
+    return err;
+}
+
+START_TEST(how_large_a_header_may_be)
+{
+    /* `{"alg":"HS256","x":""}` is 22 bytes, and 6144 bytes are 8192 of base64url. */
+    ck_assert_int_eq(open_header("\"", "a", 6144 - 22, "\""), OC_OK);
+    ck_assert_int_eq(open_header("\"", "a", 6145 - 22, "\""), OC_E_TOKEN_TOO_LARGE);
+    /* The object, two names and their values, and the array's. */
+    ck_assert_int_eq(open_header("[1", ",1", 57, "]"), OC_OK);
+    ck_assert_int_eq(open_header("[1", ",1", 60, "]"), OC_E_TOKEN_MALFORMED);
+    ck_assert_int_eq(open_header("[{}", ",{}", 1500, "]"), OC_E_TOKEN_MALFORMED);
+    ck_assert_int_eq(open_header("{\"a\":1", ",\"b\":1", 800, "}"), OC_E_TOKEN_MALFORMED);
+    /* What looks like values in a text is none. */
+    ck_assert_int_eq(open_header("\"", "[{,:", 1000, "\""), OC_OK);
+    ck_assert_int_eq(open_header("\"", "\\\"[", 1000, "\""), OC_OK);
 }
 END_TEST
 
@@ -156,6 +198,7 @@ int main(void)
 
     tcase_add_unchecked_fixture(tcase, make, unmake);
     tcase_add_test(tcase, a_token_is_looked_at_up_to_its_limit);
+    tcase_add_test(tcase, how_large_a_header_may_be);
     unit_add_table(tcase, shaped_as_a_token, shapes);
     tcase_add_loop_test(tcase, published_vectors, 0, 4);
     return unit_run("jws", tcase);

@@ -4,12 +4,16 @@
 #include <openssl/bn.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "key.h"
 #include "scratch.h"
+#include "test_jwks.h"
 #include "test_keys.h"
+#include "token_sign.h"
 #include "unit.h"
 
 #define BIT(alg) OC_ALG_BIT(OC_ALG_##alg)
@@ -39,8 +43,9 @@ static const struct {
     {"EdDSA", OC_ALG_EDDSA},   {"none", OC_ALG_NONE},   {"None", OC_ALG_NONE},
     {"", OC_ALG_NONE},         {"hs256", OC_ALG_NONE},  {"HS25", OC_ALG_NONE},
     {"HS2567", OC_ALG_NONE},   {"HS256 ", OC_ALG_NONE}, {" HS256", OC_ALG_NONE},
-    {"EDDSA", OC_ALG_NONE},    {"ES256K", OC_ALG_NONE}, {"Ed25519", OC_ALG_NONE},
+    {"EDDSA", OC_ALG_NONE},    {"ES256K", OC_ALG_NONE}, {"ed25519", OC_ALG_NONE},
     {"RSA-OAEP", OC_ALG_NONE}, {"dir", OC_ALG_NONE},    {"HS1", OC_ALG_NONE},
+    {"Ed448", OC_ALG_NONE},
 };
 
 START_TEST(algorithm_names)
@@ -50,6 +55,14 @@ START_TEST(algorithm_names)
     ck_assert_msg(oc_alg_parse(name, strlen(name)) == names[_i].alg, "'%s'", name);
     if (names[_i].alg != OC_ALG_NONE)
         ck_assert_str_eq(oc_alg_name(names[_i].alg), name);
+}
+END_TEST
+
+/* RFC 9864 §2.2: the same algorithm. */
+START_TEST(ed25519_is_eddsa)
+{
+    ck_assert_int_eq(oc_alg_parse("Ed25519", 7), OC_ALG_EDDSA);
+    ck_assert_str_eq(oc_alg_name(OC_ALG_EDDSA), "EdDSA");
 }
 END_TEST
 
@@ -234,6 +247,177 @@ START_TEST(rsa_exponents)
 }
 END_TEST
 
+/* --- Keys in the forms that files of keys have --- */
+
+static char *whole(char *text, size_t *ret_len)
+{
+    *ret_len = strlen(text);
+    return text;
+}
+
+static char *write_certificate(EVP_PKEY *pkey, size_t *ret_len)
+{
+    return whole(test_pem_certificate(pkey), ret_len);
+}
+
+static char *write_jwk(EVP_PKEY *pkey, size_t *ret_len)
+{
+    json_t *jwk = test_jwk(pkey == test_keys[TEST_RSA].pkey ? TEST_RSA : TEST_P256);
+    char *text = json_dumps(jwk, JSON_INDENT(2));
+
+    json_decref(jwk);
+    return whole(text, ret_len);
+}
+
+static char *write_jwk_set(EVP_PKEY *pkey, size_t *ret_len)
+{
+    (void)pkey;
+    return whole(test_jwks(test_jwk(TEST_RSA), NULL, NULL), ret_len);
+}
+
+static char *copy_der(unsigned char *der, int len, size_t *ret_len)
+{
+    char *copy;
+
+    ck_assert_int_gt(len, 0);
+    copy = malloc((size_t)len);
+    ck_assert_ptr_nonnull(copy);
+    memcpy(copy, der, (size_t)len);
+    OPENSSL_free(der);
+    *ret_len = (size_t)len;
+    return copy;
+}
+
+static char *write_der(EVP_PKEY *pkey, size_t *ret_len)
+{
+    unsigned char *der = NULL;
+    int len = i2d_PUBKEY(pkey, &der);
+
+    return copy_der(der, len, ret_len);
+}
+
+static char *write_pkcs1(EVP_PKEY *pkey, size_t *ret_len)
+{
+    unsigned char *der = NULL;
+    int len = i2d_PublicKey(pkey, &der);
+
+    return copy_der(der, len, ret_len);
+}
+
+static char *write_der_private(EVP_PKEY *pkey, size_t *ret_len)
+{
+    unsigned char *der = NULL;
+    int len = i2d_PrivateKey(pkey, &der);
+
+    return copy_der(der, len, ret_len);
+}
+
+static char *write_der_certificate(EVP_PKEY *pkey, size_t *ret_len)
+{
+    char *pem = test_pem_certificate(pkey);
+    BIO *bio = BIO_new_mem_buf(pem, -1);
+    X509 *certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+    unsigned char *der = NULL;
+    int len = i2d_X509(certificate, &der);
+
+    X509_free(certificate);
+    BIO_free(bio);
+    free(pem);
+    return copy_der(der, len, ret_len);
+}
+
+static char *write_der_and_more(EVP_PKEY *pkey, size_t *ret_len)
+{
+    char *der = write_der(pkey, ret_len);
+
+    der = realloc(der, *ret_len + 4);
+    ck_assert_ptr_nonnull(der);
+    memcpy(der + *ret_len, "more", 4);
+    *ret_len += 4;
+    return der;
+}
+
+static char *write_base64(EVP_PKEY *pkey, size_t *ret_len)
+{
+    size_t len = 0;
+    char *der = write_der(pkey, &len);
+    char *text = calloc(2, len);
+
+    ck_assert_ptr_nonnull(text);
+    (void)EVP_EncodeBlock((unsigned char *)text, (unsigned char *)der, (int)len);
+    free(der);
+    return whole(text, ret_len);
+}
+
+/* The lines of a PEM file without the first and the last. */
+static char *write_base64_lines(EVP_PKEY *pkey, size_t *ret_len)
+{
+    char *pem = test_pem_public(pkey);
+    const char *first = strchr(pem, '\n') + 1;
+    char *text = strndup(first, (size_t)(strstr(first, "-----END") - first));
+
+    free(pem);
+    return whole(text, ret_len);
+}
+
+static char *write_base64url(EVP_PKEY *pkey, size_t *ret_len)
+{
+    size_t len = 0;
+    char *der = write_der(pkey, &len);
+    char *text = token_b64url(der, len);
+
+    free(der);
+    return whole(text, ret_len);
+}
+
+/* RFC 8709 §4, of an Ed25519 key. */
+static char *write_openssh_bytes(EVP_PKEY *pkey, size_t *ret_len)
+{
+    static const char head[] = "\0\0\0\x0bssh-ed25519\0\0\0\x20";
+    size_t len = 32;
+    char *blob = malloc(sizeof head - 1 + len);
+
+    ck_assert_ptr_nonnull(blob);
+    memcpy(blob, head, sizeof head - 1);
+    ck_assert_int_eq(
+        EVP_PKEY_get_raw_public_key(pkey, (unsigned char *)blob + sizeof head - 1, &len), 1);
+    *ret_len = sizeof head - 1 + len;
+    return blob;
+}
+
+static char *write_openssh_bare(EVP_PKEY *pkey, size_t *ret_len)
+{
+    size_t len = 0;
+    char *blob = write_openssh_bytes(pkey, &len);
+    char *text = calloc(2, len);
+
+    ck_assert_ptr_nonnull(text);
+    (void)EVP_EncodeBlock((unsigned char *)text, (unsigned char *)blob, (int)len);
+    free(blob);
+    return whole(text, ret_len);
+}
+
+static char *framed(const char *before, EVP_PKEY *pkey, const char *after, size_t *ret_len)
+{
+    char *bare = write_openssh_bare(pkey, ret_len);
+    char *text = NULL;
+
+    ck_assert_int_ge(asprintf(&text, "%s%s%s\n", before, bare, after), 0);
+    free(bare);
+    return whole(text, ret_len);
+}
+
+static char *write_openssh(EVP_PKEY *pkey, size_t *ret_len)
+{
+    return framed("ssh-ed25519 ", pkey, " ops@example", ret_len);
+}
+
+static char *write_rfc4716(EVP_PKEY *pkey, size_t *ret_len)
+{
+    return framed("---- BEGIN SSH2 PUBLIC KEY ----\n", pkey, "\n---- END SSH2 PUBLIC KEY ----",
+                  ret_len);
+}
+
 static const struct {
     const char *name;
     const char *prefix; /* written first */
@@ -254,10 +438,10 @@ static const struct {
     {"64 bytes", "", 64, "", HS_ALGS, NULL},
     {"a newline", "", 0, "\n", 0, "0 bytes"},
     {"nothing", "", 0, "", 0, "is empty"},
-    {"PEM", "", SIZE_MAX, "", 0, "holds PEM"},
-    {"PEM after a newline", "\n", SIZE_MAX, "", 0, "holds PEM"},
-    {"PEM after a comment", "# the key of acme\n", SIZE_MAX, "", 0, "holds PEM"},
-    {"PEM after a byte order mark", "\xef\xbb\xbf", SIZE_MAX, "", 0, "holds PEM"},
+    {"PEM", "", SIZE_MAX, "", 0, "PEM"},
+    {"PEM after a newline", "\n", SIZE_MAX, "", 0, "PEM"},
+    {"PEM after a comment", "# the key of acme\n", SIZE_MAX, "", 0, "PEM"},
+    {"PEM after a byte order mark", "\xef\xbb\xbf", SIZE_MAX, "", 0, "PEM"},
 };
 
 START_TEST(secret_key_files)
@@ -286,6 +470,84 @@ START_TEST(secret_key_files)
     oc_keyset_done(&set);
     free(key);
     free(text);
+}
+END_TEST
+
+/* What an operator may have at hand in place of a secret, each of them public or nearly so. */
+static const struct {
+    const char *name;
+    char *(*write)(EVP_PKEY *pkey, size_t *ret_len);
+    enum test_key key;
+    const char *says;
+} keys_as_secrets[] = {
+    {"PEM certificate", write_certificate, TEST_P256, "PEM"},
+    {"RFC 4716 public key", write_rfc4716, TEST_ED25519, "PEM"},
+    {"JWK", write_jwk, TEST_P256, "JWK"},
+    {"JWK set", write_jwk_set, TEST_RSA, "JWK"},
+    {"public key in DER", write_der, TEST_RSA, "DER"},
+    {"EC public key in DER", write_der, TEST_P256, "DER"},
+    {"Ed25519 public key in DER", write_der, TEST_ED25519, "DER"},
+    {"PKCS #1 public key in DER", write_pkcs1, TEST_RSA, "DER"},
+    {"certificate in DER", write_der_certificate, TEST_P256, "DER"},
+    {"private key in DER", write_der_private, TEST_P256, "DER"},
+    {"DER and more", write_der_and_more, TEST_P256, "DER"},
+    {"DER in base64", write_base64, TEST_RSA, "DER"},
+    {"DER in base64 of several lines", write_base64_lines, TEST_RSA, "DER"},
+    {"DER in base64url", write_base64url, TEST_P256, "DER"},
+    {"OpenSSH public key", write_openssh, TEST_ED25519, "OpenSSH"},
+    {"OpenSSH public key without its type", write_openssh_bare, TEST_ED25519, "OpenSSH"},
+    {"OpenSSH public key in bytes", write_openssh_bytes, TEST_ED25519, "OpenSSH"},
+};
+
+/* CVE-2026-48526 in other libraries: whoever has the public key could sign. */
+START_TEST(keys_are_no_secrets)
+{
+    size_t len = 0;
+    char *text = keys_as_secrets[_i].write(test_keys[keys_as_secrets[_i].key].pkey, &len);
+    const char *path = scratch_file("secret", text, len);
+    const char *sources[] = {path, "a set"};
+
+    for (size_t i = 0; i < COUNT(sources); i++) {
+        oc_keyset_t set = {0};
+        oc_diag_t diag = {0};
+        oc_err_t err = i == 0 ? oc_keyset_add_secret_file(&set, path, &diag)
+                              : oc_keyset_add_secret(&set, (unsigned char *)text, len, "k", "a set",
+                                                     OC_ALG_ANY, &diag);
+
+        ck_assert_msg(err == OC_E_CONFIG && set.count == 0, "%s: %s", keys_as_secrets[_i].name,
+                      oc_err_name(err));
+        ck_assert_msg(strstr(diag.message, keys_as_secrets[_i].says) &&
+                          strstr(diag.message, sources[i]),
+                      "%s: '%s'", keys_as_secrets[_i].name, diag.message);
+        ck_assert_msg(ERR_peek_error() == 0, "%s: errors left", keys_as_secrets[_i].name);
+    }
+    free(text);
+}
+END_TEST
+
+static const struct {
+    const char *secret;
+    bool good;
+} guessable[] = {
+    {"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", false},      {"00000000000000000000000000000000", false},
+    {"0123456012345601234560123456012345", false},    {"changemechangemechangemechangeme", false},
+    {"0123456701234567012345670123456701", true},     {"31415926535897932384626433832795", true},
+    {"correct horse battery staple, and more", true},
+};
+
+START_TEST(secrets_of_few_bytes)
+{
+    const char *secret = guessable[_i].secret;
+    oc_keyset_t set = {0};
+    oc_diag_t diag = {0};
+    oc_err_t err =
+        oc_keyset_add_secret_file(&set, scratch_file("secret", secret, strlen(secret)), &diag);
+
+    ck_assert_msg(err == (guessable[_i].good ? OC_OK : OC_E_CONFIG), "%s: %s", secret,
+                  diag.message);
+    ck_assert_msg(guessable[_i].good || strstr(diag.message, "different bytes"), "%s: '%s'", secret,
+                  diag.message);
+    oc_keyset_done(&set);
 }
 END_TEST
 
@@ -555,11 +817,14 @@ int main(void)
 
     tcase_add_unchecked_fixture(tcase, make, unmake);
     unit_add_table(tcase, algorithm_names, names);
+    tcase_add_test(tcase, ed25519_is_eddsa);
     tcase_add_test(tcase, unknown_algorithms_are_none);
     unit_add_table(tcase, public_key_files, public_files);
     unit_add_table(tcase, ed25519_keys_of_small_order, small_order);
     unit_add_table(tcase, rsa_exponents, exponents);
     unit_add_table(tcase, secret_key_files, secret_files);
+    unit_add_table(tcase, keys_are_no_secrets, keys_as_secrets);
+    unit_add_table(tcase, secrets_of_few_bytes, guessable);
     tcase_add_test(tcase, newline_after_a_secret);
     tcase_add_test(tcase, files_that_cannot_be_read);
     tcase_add_test(tcase, a_key_id_is_given_once);

@@ -119,7 +119,7 @@ static void wait_for_keys(const char *want)
     int64_t deadline_ms = monotonic_ms() + DEADLINE_MS;
 
     while (strcmp(kids(), want) != 0 && monotonic_ms() < deadline_ms) {
-        if (!oc_keyring_poll(ring, 0))
+        if (!oc_keyring_poll(ring))
             (void)poll(NULL, 0, 1);
     }
     ck_assert_str_eq(kids(), want);
@@ -130,7 +130,7 @@ static void wait_for_line(const char *says)
     int64_t deadline_ms = monotonic_ms() + DEADLINE_MS;
 
     while (!strstr(logged.text, says) && monotonic_ms() < deadline_ms) {
-        (void)oc_keyring_poll(ring, 0);
+        (void)oc_keyring_poll(ring);
         (void)poll(NULL, 0, 1);
     }
     ck_assert_msg(strstr(logged.text, says) != NULL, "no '%s' in: %s", says, logged.text);
@@ -139,6 +139,18 @@ static void wait_for_line(const char *says)
 static const char *a_file(const char *name, const char *json)
 {
     return scratch_file(name, json, strlen(json));
+}
+
+static void fetch_now(void)
+{
+    oc_diag_t diag = {0};
+
+    ck_assert_int_eq(oc_keyring_reload(ring, &diag), OC_OK);
+}
+
+static void miss(const char *kid, oc_key_miss_t want)
+{
+    ck_assert_int_eq(oc_keyring_miss(ring, OC_ALG_ES256, kid, NOW_S), want);
 }
 
 /* --- Files --- */
@@ -151,10 +163,10 @@ START_TEST(all_kinds_of_files)
     OPEN({"jwks_file", a_file("c", set_c)}, {"jwt_public_key_file", named},
          {"jwt_secret_file", test_key_file(TEST_SECRET)}, {"jwks_file", a_file("a", set_a)});
     ck_assert_str_eq(kids(), "- rsa c a");
-    ck_assert(!oc_keyring_poll(ring, 0));
+    ck_assert(!oc_keyring_poll(ring));
     ck_assert(oc_keyring_complete(ring));
     ck_assert_uint_eq(logged.lines, 0);
-    oc_keyring_miss(ring, NOW_S);
+    ck_assert_int_eq(oc_keyring_miss(ring, OC_ALG_ES256, "b", NOW_S), OC_KEY_ABSENT);
 }
 END_TEST
 
@@ -255,8 +267,10 @@ START_TEST(files_and_urls)
     ck_assert(!oc_keyring_complete(ring));
     wait_for_keys("- b a");
     ck_assert(oc_keyring_complete(ring));
-    ck_assert(!oc_keyring_poll(ring, 0));
-    ck_assert_uint_eq(logged.lines, 0);
+    ck_assert(!oc_keyring_poll(ring));
+    ck_assert_uint_eq(logged.lines, 2);
+    ck_assert_uint_eq(logged.errors, 0);
+    wait_for_line("/b: 1 key: 'b'");
 }
 END_TEST
 
@@ -269,7 +283,7 @@ START_TEST(a_new_set_replaces_the_old)
          {"jwt_public_key_file", test_key_file(TEST_RSA)});
     wait_for_keys("- a c");
     http_set_text(http, "/1", set_b);
-    oc_keyring_miss(ring, NOW_S);
+    miss("x", OC_KEY_FIRST);
     wait_for_keys("- b c");
 }
 END_TEST
@@ -299,7 +313,7 @@ START_TEST(a_provider_out_of_order)
     wait_for_keys("a c");
     http_set(http, "/1", HTTP_ANSWER, 500, "", "", 0);
     http_set_text(http, "/2", set_b);
-    oc_keyring_miss(ring, NOW_S);
+    miss("x", OC_KEY_FIRST);
     wait_for_keys("a b");
     wait_for_line("/1: status 500; the last good set stays");
     ck_assert_uint_eq(logged.errors, 1);
@@ -326,18 +340,152 @@ START_TEST(reload_fetches)
 }
 END_TEST
 
-START_TEST(a_miss_is_a_fetch_in_ten_seconds)
+/* --- Tokens with an unknown key --- */
+
+static void wait_for_miss(const char *kid, oc_key_miss_t want)
+{
+    int64_t deadline_ms = monotonic_ms() + DEADLINE_MS;
+    oc_key_miss_t found;
+
+    do {
+        (void)poll(NULL, 0, 1);
+        (void)oc_keyring_poll(ring);
+        found = oc_keyring_miss(ring, OC_ALG_ES256, kid, NOW_S);
+    } while (found != want && monotonic_ms() < deadline_ms);
+    ck_assert_int_eq(found, want);
+}
+
+/* The key is absent once a fetch that began after the first such token has brought a set without it. */
+START_TEST(misses)
 {
     http_set_text(http, "/keys", set_a);
     OPEN({"jwks_url", http_url(http, "/keys")});
     wait_for_keys("a");
-    oc_keyring_miss(ring, NOW_S);
-    ck_assert(http_wait(http, 2, DEADLINE_MS));
+    http_set(http, "/keys", HTTP_ANSWER, 500, "", "", 0);
+    miss("x", OC_KEY_FIRST);
+    wait_for_line("status 500");
     for (int i = 0; i < 1000; i++)
-        oc_keyring_miss(ring, NOW_S + i % 10);
-    ck_assert(!http_wait(http, 3, SILENCE_MS));
-    oc_keyring_miss(ring, NOW_S + 11);
+        miss("x", OC_KEY_AWAITED);
+    ck_assert_uint_eq(http_requests(http), 2);
+    http_set_text(http, "/keys", set_b);
+    fetch_now();
+    wait_for_miss("x", OC_KEY_ABSENT);
+    ck_assert_str_eq(kids(), "b");
+    for (int i = 0; i < 1000; i++)
+        miss("x", OC_KEY_ABSENT);
+    /* Another key id, no key id, and another algorithm are asked for by themselves. */
+    miss("y", OC_KEY_FIRST);
+    miss(NULL, OC_KEY_FIRST);
+    ck_assert_int_eq(oc_keyring_miss(ring, OC_ALG_RS256, NULL, NOW_S), OC_KEY_FIRST);
+    miss(NULL, OC_KEY_AWAITED);
+    miss("y", OC_KEY_AWAITED);
+    /* The wish of these waits, and is not lost. */
+    ck_assert(!http_wait(http, 4, SILENCE_MS));
+    fetch_now();
+    wait_for_miss("y", OC_KEY_ABSENT);
+    wait_for_miss(NULL, OC_KEY_ABSENT);
+    ck_assert_uint_eq(http_requests(http), 4);
+}
+END_TEST
+
+/* With several providers, each has to answer. */
+START_TEST(a_miss_of_two_providers)
+{
+    http_set_text(http, "/1", set_a);
+    http_set(http, "/2", HTTP_ANSWER, 500, "", "", 0);
+    OPEN({"jwks_url", http_url(http, "/1")}, {"jwks_url", http_url(http, "/2")});
+    wait_for_keys("a");
+    miss("b", OC_KEY_FIRST);
+    ck_assert(http_wait(http, 4, DEADLINE_MS));
+    (void)oc_keyring_poll(ring);
+    miss("b", OC_KEY_AWAITED);
+    http_set_text(http, "/2", set_b);
+    fetch_now();
+    wait_for_keys("a b");
+}
+END_TEST
+
+START_TEST(what_no_set_can_have)
+{
+    char kid[OC_KID_MAX + 2];
+
+    memset(kid, 'k', sizeof kid);
+    http_set_text(http, "/keys", set_a);
+    OPEN({"jwks_url", http_url(http, "/keys")});
+    wait_for_keys("a");
+    kid[OC_KID_MAX + 1] = '\0';
+    miss(kid, OC_KEY_ABSENT);
+    ck_assert(!http_wait(http, 2, SILENCE_MS));
+    kid[OC_KID_MAX] = '\0';
+    miss(kid, OC_KEY_FIRST);
+}
+END_TEST
+
+START_TEST(misses_are_forgotten)
+{
+    http_set_text(http, "/keys", set_a);
+    OPEN({"jwks_url", http_url(http, "/keys")});
+    wait_for_keys("a");
+    miss("x", OC_KEY_FIRST);
+    wait_for_miss("x", OC_KEY_ABSENT);
+    ck_assert_int_eq(oc_keyring_miss(ring, OC_ALG_ES256, "x", NOW_S + 600), OC_KEY_ABSENT);
+    ck_assert_int_eq(oc_keyring_miss(ring, OC_ALG_ES256, "x", NOW_S + 1201), OC_KEY_FIRST);
+}
+END_TEST
+
+/* --- When a set was fetched --- */
+
+START_TEST(the_oldest_fetch_counts)
+{
+    int64_t fetched_s = -1;
+    int64_t began_s = time(NULL);
+
+    http_set_text(http, "/1", set_a);
+    http_set(http, "/2", HTTP_ANSWER, 500, "", "", 0);
+    OPEN({"jwks_url", http_url(http, "/1")}, {"jwks_url", http_url(http, "/2")});
+    wait_for_keys("a");
+    ck_assert(oc_keyring_fetched(ring, &fetched_s));
+    ck_assert_int_eq(fetched_s, 0);
+    http_set_text(http, "/2", set_b);
+    fetch_now();
+    wait_for_keys("a b");
+    /* It is noted right after the set is handed over. */
+    for (int i = 0; i < DEADLINE_MS && fetched_s == 0; i++) {
+        (void)poll(NULL, 0, 1);
+        ck_assert(oc_keyring_fetched(ring, &fetched_s));
+    }
+    ck_assert(fetched_s >= began_s && fetched_s <= time(NULL));
+}
+END_TEST
+
+START_TEST(no_url_no_fetch)
+{
+    int64_t fetched_s;
+
+    OPEN({"jwks_file", a_file("set", set_a)});
+    ck_assert(!oc_keyring_fetched(ring, &fetched_s));
+}
+END_TEST
+
+/* --- What the log says of a set --- */
+
+START_TEST(a_set_is_reported_once)
+{
+    OC_CLEANUP(oc_freep)
+    char *json = test_jwks(test_jwk_named(TEST_P256, "a\n'"), test_jwk(TEST_ED25519),
+                           test_jwk_named(TEST_RSA_1024, "small"));
+
+    http_set_text(http, "/keys", json);
+    OPEN({"jwks_url", http_url(http, "/keys")}, {"jwks_refresh_interval", "1"});
+    wait_for_line("/keys: 2 keys: 'a\\x0a\\x27', without a key id");
+    ck_assert_uint_eq(logged.lines, 2);
     ck_assert(http_wait(http, 3, DEADLINE_MS));
+    (void)oc_keyring_poll(ring);
+    ck_assert_uint_eq(logged.lines, 2);
+    ck_assert_uint_eq(logged.errors, 1);
+    http_set_text(http, "/keys", set_a);
+    wait_for_line("/keys: 1 key: 'a'");
+    ck_assert_uint_eq(logged.lines, 3);
 }
 END_TEST
 
@@ -404,7 +552,9 @@ START_TEST(a_start_from_the_cache)
     ck_assert(!oc_keyring_complete(ring));
     wait_for_keys("a b");
     ck_assert(!oc_keyring_complete(ring));
-    ck_assert_uint_eq(logged.lines, 0);
+    ck_assert_uint_eq(logged.lines, 3);
+    wait_for_line("jwks_cache_file for http");
+    wait_for_line("/1: 1 key: 'a'");
 }
 END_TEST
 
@@ -506,7 +656,7 @@ START_TEST(swapped_while_in_use)
                            "swap %d: %s with the other key", swap, sides[i].kid);
                 verified++;
             }
-            (void)oc_keyring_poll(ring, 0);
+            (void)oc_keyring_poll(ring);
             unit_check(monotonic_ms() < deadline_ms, "swap %d did not come", swap);
         }
     }
@@ -526,7 +676,7 @@ START_TEST(opened_and_closed)
              {"jwks_url", http_url(http, "/3")}, {"jwks_cache_file", scratch_path("cache")});
         if (i % 2)
             (void)http_wait(http, http_requests(http) + 2, i);
-        (void)oc_keyring_poll(ring, 0);
+        (void)oc_keyring_poll(ring);
         oc_keyring_free(ring);
         ring = NULL;
         oc_config_done(&config);
@@ -551,7 +701,13 @@ int main(void)
     tcase_add_test(tcase, a_kid_of_a_file);
     tcase_add_test(tcase, a_provider_out_of_order);
     tcase_add_test(tcase, reload_fetches);
-    tcase_add_test(tcase, a_miss_is_a_fetch_in_ten_seconds);
+    tcase_add_test(tcase, misses);
+    tcase_add_test(tcase, a_miss_of_two_providers);
+    tcase_add_test(tcase, what_no_set_can_have);
+    tcase_add_test(tcase, misses_are_forgotten);
+    tcase_add_test(tcase, the_oldest_fetch_counts);
+    tcase_add_test(tcase, no_url_no_fetch);
+    tcase_add_test(tcase, a_set_is_reported_once);
     tcase_add_test(tcase, refreshed);
     tcase_add_test(tcase, algorithms_without_a_url);
     tcase_add_test(tcase, algorithms_with_a_url);

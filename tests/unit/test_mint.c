@@ -195,8 +195,27 @@ enum form {
     PRIVATE,
     PUBLIC,
     ENCRYPTED,
-    ENCRYPTED_EMPTY /* under the empty passphrase, which nobody gave either */
+    ENCRYPTED_EMPTY, /* under the empty passphrase, which nobody gave either */
+    EQUAL_BYTES,
+    JWK
 };
+
+/* The key file's text. */
+static char *key_text(enum form form, EVP_PKEY *pkey, size_t secret_len)
+{
+    if (form == EQUAL_BYTES)
+        return strdup("00000000000000000000000000000000");
+    if (form == JWK)
+        return strdup(
+            "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMl"
+            "rwIaaPcHURo\"}");
+    if (!pkey)
+        return strndup(secret, secret_len);
+    return to_pem(pkey, form == PUBLIC,
+                  form == ENCRYPTED         ? "swordfish"
+                  : form == ENCRYPTED_EMPTY ? ""
+                                            : NULL);
+}
 
 static const struct {
     const char *name;
@@ -220,6 +239,8 @@ static const struct {
     {"Ed25519 for RS256", "RS256", &ed25519, 0, PRIVATE, OC_E_ALG_NOT_ALLOWED, "an RSA key"},
     {"small RSA", "RS256", &rsa_1024, 0, PRIVATE, OC_E_CONFIG, "1024 bits"},
     {"PEM for HS256", "HS256", &rsa_2048, 0, PUBLIC, OC_E_ALG_NOT_ALLOWED, "is PEM"},
+    {"equal bytes for HS256", "HS256", NULL, 0, EQUAL_BYTES, OC_E_CONFIG, "different bytes"},
+    {"JWK for HS256", "HS256", NULL, 0, JWK, OC_E_CONFIG, "JWK"},
     {"public for RS256", "RS256", &rsa_2048, 0, PUBLIC, OC_E_CONFIG, "no private key"},
     {"encrypted for ES256", "ES256", &p256, 0, ENCRYPTED, OC_E_CONFIG, "encrypted"},
     {"encrypted by nothing", "ES256", &p256, 0, ENCRYPTED_EMPTY, OC_E_CONFIG, "encrypted"},
@@ -229,16 +250,13 @@ static const struct {
     {"empty", "", NULL, 64, PRIVATE, OC_E_ALG_NOT_ALLOWED, "HS256, HS384"},
     {"not signed here", "PS256", &rsa_2048, 0, PRIVATE, OC_E_ALG_NOT_ALLOWED, "HS256, HS384"},
     {"not signed here", "EdDSA", &ed25519, 0, PRIVATE, OC_E_ALG_NOT_ALLOWED, "HS256, HS384"},
+    {"not signed here", "Ed25519", &ed25519, 0, PRIVATE, OC_E_ALG_NOT_ALLOWED, "HS256, HS384"},
 };
 
 START_TEST(unfit_keys_are_refused)
 {
     EVP_PKEY *pkey = bad_key[_i].pkey ? *bad_key[_i].pkey : NULL;
-    enum form form = bad_key[_i].form;
-    const char *passphrase = form == ENCRYPTED ? "swordfish" : form == ENCRYPTED_EMPTY ? "" : NULL;
-    OC_CLEANUP(oc_freep)
-    char *key =
-        pkey ? to_pem(pkey, form == PUBLIC, passphrase) : strndup(secret, bad_key[_i].bytes);
+    OC_CLEANUP(oc_freep) char *key = key_text(bad_key[_i].form, pkey, bad_key[_i].bytes);
     char *token = NULL;
     oc_diag_t diag = {0};
     oc_err_t err = oc_mint_token(bad_key[_i].alg, NULL, (unsigned char *)key, strlen(key), CLAIMS,

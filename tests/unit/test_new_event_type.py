@@ -57,6 +57,8 @@ class NewEventType(unittest.TestCase):
             said = run(orgcast, "emit", "payment.received", "--organization-id", "acme", "--payment-id", "p-1",
                        "--method", "card", "--iban", "x", status=2)
             self.assertIn("--iban must be an IBAN without spaces", said)
+            said = run(orgcast, "emit", "--stdin", "--payment-id", "p-1", status=2)
+            self.assertIn("put --payment-id in the lines of --stdin", said)
             for name in ("docs/events.md", "docs/asyncapi.yaml", "demo/src/catalogue.ts"):
                 self.assertIn("payment.received", (tree / name).read_text(encoding="utf-8"))
 

@@ -183,7 +183,7 @@ static const oc_stamp_memory_t heap = {malloc, free};
 static oc_err_t append_event(const char *org)
 {
     const oc_stream_event_t event = {
-        {org, strlen(org)}, "org/acme/invoices/paid/inv-1", "{}", 2, false};
+        {org, strlen(org)}, "org/acme/invoices/paid/inv-1", "{}", 2, {0}};
     char *payload = NULL;
     size_t len = 0;
     oc_err_t err = oc_stream_append(stream, &event, &heap, &payload, &len);
@@ -758,7 +758,8 @@ static oc_err_t identify(const char *token, oc_identity_t **ret_identity)
 
     if (!oc_verifier_hash(verifier, token, strlen(token), hash))
         return OC_E_NOMEM;
-    return oc_verifier_identify(verifier, token, strlen(token), hash, NOW_S, ret_identity, NULL);
+    return oc_verifier_identify(verifier, token, strlen(token), hash, NOW_S, ret_identity, NULL,
+                                NULL);
 }
 
 /* Each token, with memory again. A key may have been skipped. */
@@ -872,7 +873,7 @@ START_TEST(verifier_in_use)
     token = tokens[COUNT(signers) - 1];
     ck_assert(oc_verifier_hash(verifier, token, strlen(token), hash));
     oom_arm(0, true);
-    WANT(oc_verifier_identify(verifier, token, strlen(token), hash, NOW_S, &identity, NULL) ==
+    WANT(oc_verifier_identify(verifier, token, strlen(token), hash, NOW_S, &identity, NULL, NULL) ==
          OC_OK);
     oom_disarm();
     ck_assert_int_eq(oom_memory.count, 0);
@@ -895,7 +896,7 @@ START_TEST(a_set_that_comes_without_memory)
         oc_config_init(&config, &(oc_option_t){"jwks_url", http_url(http, "/keys")}, 1, NULL),
         OC_OK);
     ck_assert_int_eq(oc_keyring_new(&config, ignore_line, NULL, &ring, NULL), OC_OK);
-    while (!oc_keyring_poll(ring, 0))
+    while (!oc_keyring_poll(ring))
         (void)poll(NULL, 0, 1);
     ck_assert_str_eq(oc_keyring_keys(ring)->keys[0]->kid, "a");
     http_set_text(http, "/keys", two);
@@ -903,13 +904,13 @@ START_TEST(a_set_that_comes_without_memory)
     do {
         (void)poll(NULL, 0, 1);
         oom_arm(0, true);
-        WANT(!oc_keyring_poll(ring, 0));
+        WANT(!oc_keyring_poll(ring));
         oom_disarm();
     } while (oom_memory.failed == 0);
     ck_assert_str_eq(oc_keyring_keys(ring)->keys[0]->kid, "a");
-    ck_assert(oc_keyring_poll(ring, 0));
+    ck_assert(oc_keyring_poll(ring));
     ck_assert_str_eq(oc_keyring_keys(ring)->keys[0]->kid, "b");
-    ck_assert(!oc_keyring_poll(ring, 0));
+    ck_assert(!oc_keyring_poll(ring));
     oc_keyring_free(ring);
     oc_config_done(&config);
     http_stop(http);

@@ -240,6 +240,58 @@ START_TEST(a_real_emitter_is_no_recorder)
 }
 END_TEST
 
+typedef struct inside {
+    orgcast_emitter_t *emitter, *other;
+    orgcast_err_t flush;
+} inside_t;
+
+static void close_from_inside(void *context, const orgcast_delivery_t *delivery)
+{
+    inside_t *inside = context;
+
+    (void)delivery;
+    if (inside->other) {
+        orgcast_emitter_t *other = inside->other;
+
+        inside->other = NULL;
+        ck_assert_int_eq(orgcast_emit_invoice_paid(other, &invoice, NULL), ORGCAST_OK);
+    }
+    inside->flush = orgcast_emitter_flush(inside->emitter, -1);
+    orgcast_emitter_close(inside->emitter);
+}
+
+START_TEST(inside_a_report_close_does_nothing)
+{
+    inside_t inside = {0};
+    orgcast_emitter_options_t options = {.on_delivery = close_from_inside, .context = &inside};
+    orgcast_emitter_t *emitter = open_recorder(&options);
+
+    inside.emitter = emitter;
+    ck_assert_int_eq(orgcast_emit_invoice_paid(emitter, &invoice, NULL), ORGCAST_OK);
+    ck_assert_int_eq(inside.flush, ORGCAST_E_INVALID);
+    ck_assert_uint_eq(orgcast_recorder_count(emitter), 1);
+    ck_assert_int_eq(orgcast_emitter_flush(emitter, -1), ORGCAST_OK);
+    orgcast_emitter_close(emitter);
+}
+END_TEST
+
+/* The report of one recorder emits to another, whose report closes the first one. */
+START_TEST(inside_a_nested_report_close_does_nothing)
+{
+    inside_t inside = {0};
+    orgcast_emitter_options_t options = {.on_delivery = close_from_inside, .context = &inside};
+    orgcast_emitter_t *emitter = open_recorder(&options);
+    orgcast_emitter_t *other = open_recorder(&options);
+
+    inside = (inside_t){.emitter = emitter, .other = other};
+    ck_assert_int_eq(orgcast_emit_invoice_paid(emitter, &invoice, NULL), ORGCAST_OK);
+    ck_assert_uint_eq(orgcast_recorder_count(emitter), 1);
+    ck_assert_uint_eq(orgcast_recorder_count(other), 1);
+    orgcast_emitter_close(other);
+    orgcast_emitter_close(emitter);
+}
+END_TEST
+
 START_TEST(bad_arguments)
 {
     orgcast_emitter_options_t options = {.source = "not a URI"};
@@ -277,6 +329,8 @@ int main(void)
     tcase_add_test(tcase, reports_are_made_at_once);
     tcase_add_test(tcase, any_thread_may_emit);
     tcase_add_test(tcase, a_real_emitter_is_no_recorder);
+    tcase_add_test(tcase, inside_a_report_close_does_nothing);
+    tcase_add_test(tcase, inside_a_nested_report_close_does_nothing);
     tcase_add_test(tcase, bad_arguments);
     tcase_add_test(tcase, names_of_errors);
     return unit_run("recorder", tcase);

@@ -812,6 +812,38 @@ static void expire_both(int64_t now_s, int operation)
     }
 }
 
+static const void *kept;
+
+static bool is_kept(const void *client, const char *client_id)
+{
+    (void)client_id;
+    return client == kept;
+}
+
+/* A broker that can be asked: it keeps a client for a delayed Will. */
+START_TEST(waiting_for_a_delayed_will)
+{
+    oc_sessions_ask(sessions, is_kept);
+    bind_client(1, "tab", "ann", 1000);
+    kept = &clients[1];
+    oc_sessions_disconnected(sessions, &clients[1], false, 10);
+    for (int64_t now_s = 10; now_s < 2000; now_s += WILL_GRACE_S)
+        ck_assert_ptr_null(next_expired(now_s));
+    ck_assert_ptr_nonnull(find(1, "tab"));
+    kept = NULL;
+    ck_assert_ptr_null(next_expired(2100));
+    ck_assert_ptr_null(find(1, "tab"));
+}
+END_TEST
+
+START_TEST(serial_numbers)
+{
+    uint64_t first = oc_session_serial(bind_client(1, "tab", "ann", 1000));
+
+    ck_assert_uint_ne(oc_session_serial(bind_client(1, "tab", "ann", 1000)), first);
+}
+END_TEST
+
 START_TEST(against_a_model)
 {
     unsigned seed = 1;
@@ -972,6 +1004,8 @@ int main(void)
     tcase_add_test(tcase, kicking_what_goes);
     tcase_add_test(tcase, rights_of_others);
     tcase_add_test(tcase, freeing);
+    tcase_add_test(tcase, waiting_for_a_delayed_will);
+    tcase_add_test(tcase, serial_numbers);
     tcase_add_test(tcase, against_a_model);
     tcase_add_test(tcase, thousands);
     return unit_run("session", tcase);

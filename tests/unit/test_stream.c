@@ -28,12 +28,16 @@ static oc_stamp_t stamp_in(const char *payload, size_t len)
     return stamp;
 }
 
-static oc_stamp_t append(oc_stream_t *stream, const char *org, const char *payload, bool may_repeat)
+/* A client of before MQTT 5 that sends with QoS 2 on one connection. */
+static const oc_stream_flow_t repeats = {.client_id = "till", .connection = 1, .resends = true};
+
+static oc_stamp_t append_of(oc_stream_t *stream, const char *org, const char *payload,
+                            oc_stream_flow_t flow)
 {
     char topic[64];
     char *out = NULL;
     size_t len = 0;
-    oc_stream_event_t event = {slice(org), topic, payload, strlen(payload), may_repeat};
+    oc_stream_event_t event = {slice(org), topic, payload, strlen(payload), flow};
     oc_stamp_t stamp;
 
     (void)snprintf(topic, sizeof topic, "org/%s/invoices", org);
@@ -41,6 +45,11 @@ static oc_stamp_t append(oc_stream_t *stream, const char *org, const char *paylo
     stamp = stamp_in(out, len);
     free(out);
     return stamp;
+}
+
+static oc_stamp_t append(oc_stream_t *stream, const char *org, const char *payload, bool may_repeat)
+{
+    return append_of(stream, org, payload, may_repeat ? repeats : (oc_stream_flow_t){0});
 }
 
 typedef struct given {
@@ -206,7 +215,7 @@ START_TEST(what_is_no_object_has_no_number)
 
     for (size_t i = 0; i < COUNT(payloads); i++) {
         oc_stream_event_t event = {slice("acme"), "org/acme/invoices", payloads[i],
-                                   strlen(payloads[i]), i % 2};
+                                   strlen(payloads[i]), i % 2 ? repeats : (oc_stream_flow_t){0}};
         char *out = NULL;
         size_t len;
 
@@ -219,11 +228,37 @@ START_TEST(what_is_no_object_has_no_number)
 }
 END_TEST
 
+static const struct {
+    const char *what;
+    oc_stream_flow_t first;
+    oc_stream_flow_t second;
+    bool keeps; /* its number */
+} flows[] = {
+    {"before MQTT 5, on one connection", {"a", 1, false, true}, {"a", 1, false, true}, true},
+    {"MQTT 5, on one connection", {"a", 1, true, false}, {"a", 1, true, false}, false},
+    {"a connection that resumes", {"a", 1, true, false}, {"a", 2, true, false}, true},
+    {"a connection that starts clean", {"a", 1, true, false}, {"a", 2, false, false}, false},
+    {"another client", {"a", 1, true, true}, {"b", 2, true, true}, false},
+    {"another QoS", {"a", 1, true, true}, {NULL, 1, true, true}, false},
+};
+
+START_TEST(only_its_own_flow_repeats_an_event)
+{
+    oc_stream_t *stream = make(8, 100000);
+
+    ck_assert_uint_eq(append_of(stream, "acme", "{}", flows[_i].first).sequence, 1);
+    ck_assert_msg(append_of(stream, "acme", "{}", flows[_i].second).sequence ==
+                      (flows[_i].keeps ? 1 : 2),
+                  "%s", flows[_i].what);
+    oc_stream_free(stream);
+}
+END_TEST
+
 START_TEST(the_same_again)
 {
     oc_stream_t *stream = make(3, 100000);
     char other_topic[] = "org/acme/other";
-    oc_stream_event_t event = {slice("acme"), other_topic, "{\"a\":1}", 7, true};
+    oc_stream_event_t event = {slice("acme"), other_topic, "{\"a\":1}", 7, repeats};
     char *out = NULL;
     size_t len;
 
@@ -482,6 +517,7 @@ int main(void)
     tcase_add_test(tcase, so_many_bytes_at_once);
     tcase_add_test(tcase, a_receiver_that_stops);
     tcase_add_test(tcase, what_is_no_object_has_no_number);
+    unit_add_table(tcase, only_its_own_flow_repeats_an_event, flows);
     tcase_add_test(tcase, the_same_again);
     tcase_add_test(tcase, nothing_is_kept);
     tcase_add_test(tcase, the_oldest_organization_loses_first);

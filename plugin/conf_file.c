@@ -17,16 +17,15 @@
 #define DYNAMIC_SECURITY_FILE "mosquitto_dynamic_security"
 
 typedef struct reader {
-    cli_conf_t *conf;
-    cli_conf_plugin_t
-        *current;          /* whose plugin_opt_ lines follow; NULL: another plugin's, or none */
-    bool any_plugin;       /* some plugin line came before */
-    bool websockets;       /* of the listener whose lines follow */
+    oc_conf_t *conf;
+    oc_conf_plugin_t *current; /* whose plugin_opt_ lines follow; NULL: another plugin's, or none */
+    bool any_plugin;           /* some plugin line came before */
+    bool websockets;           /* of the listener whose lines follow */
     bool dynamic_security; /* its line came before, in this listener's part if each has its own */
     bool per_listener;
     bool default_listener;
     bool in_include;
-    cli_conf_problem_t problem;
+    oc_conf_problem_t problem;
     void *context;
 } reader_t;
 
@@ -49,12 +48,12 @@ static bool is_one_of(const char *word, const char *const *words)
     return false;
 }
 
-static oc_err_t add_plugin(reader_t *reader, const char *path, const cli_place_t *place,
+static oc_err_t add_plugin(reader_t *reader, const char *path, const oc_conf_place_t *place,
                            oc_diag_t *diag)
 {
     static const char name[] = PLUGIN_FILE;
     const char *base = strrchr(path, '/');
-    cli_conf_plugin_t *plugin;
+    oc_conf_plugin_t *plugin;
 
     reader->any_plugin = true;
     reader->current = NULL;
@@ -62,24 +61,24 @@ static oc_err_t add_plugin(reader_t *reader, const char *path, const cli_place_t
         reader->dynamic_security = true;
     if (!begins(base ? base + 1 : path, name))
         return OC_OK;
-    if (reader->conf->plugin_count == CLI_CONF_PLUGINS_MAX)
+    if (reader->conf->plugin_count == OC_CONF_PLUGINS_MAX)
         return oc_fail(diag, OC_E_IO, "%s loads the plugin more than %d times", place->file,
-                       CLI_CONF_PLUGINS_MAX);
+                       OC_CONF_PLUGINS_MAX);
     plugin = calloc(1, sizeof *plugin);
     if (!plugin)
         return nomem(diag);
     reader->conf->plugins[reader->conf->plugin_count++] = plugin;
     plugin->path = strdup(path);
-    plugin->place = (cli_place_t){strdup(place->file), place->line};
+    plugin->place = (oc_conf_place_t){strdup(place->file), place->line};
     plugin->behind_dynamic_security = reader->dynamic_security;
     reader->current = plugin;
     return plugin->path && plugin->place.file ? OC_OK : nomem(diag);
 }
 
 static oc_err_t add_option(reader_t *reader, const char *name, const char *value,
-                           const cli_place_t *place, oc_diag_t *diag)
+                           const oc_conf_place_t *place, oc_diag_t *diag)
 {
-    cli_conf_plugin_t *plugin = reader->current;
+    oc_conf_plugin_t *plugin = reader->current;
     size_t at;
 
     if (!reader->any_plugin)
@@ -88,12 +87,12 @@ static oc_err_t add_option(reader_t *reader, const char *name, const char *value
         reader->problem(reader->context, place, "a plugin option without a value");
     if (!plugin || !*value)
         return OC_OK;
-    if (plugin->option_count == CLI_CONF_OPTIONS_MAX)
+    if (plugin->option_count == OC_CONF_OPTIONS_MAX)
         return oc_fail(diag, OC_E_IO, "%s has more than %d plugin options", place->file,
-                       CLI_CONF_OPTIONS_MAX);
+                       OC_CONF_OPTIONS_MAX);
     at = plugin->option_count++;
     plugin->options[at] = (oc_option_t){strdup(name), strdup(value)};
-    plugin->places[at] = (cli_place_t){strdup(place->file), place->line};
+    plugin->places[at] = (oc_conf_place_t){strdup(place->file), place->line};
     return plugin->options[at].name && plugin->options[at].value && plugin->places[at].file
                ? OC_OK
                : nomem(diag);
@@ -136,7 +135,7 @@ static oc_err_t read_included(reader_t *reader, const char *directory, const cha
     return err;
 }
 
-static oc_err_t read_directory(reader_t *reader, const char *path, const cli_place_t *place,
+static oc_err_t read_directory(reader_t *reader, const char *path, const oc_conf_place_t *place,
                                oc_diag_t *diag)
 {
     struct dirent **entries = NULL;
@@ -161,16 +160,16 @@ static oc_err_t read_directory(reader_t *reader, const char *path, const cli_pla
     return err;
 }
 
-static oc_err_t count_listener(reader_t *reader, const cli_place_t *place, oc_diag_t *diag)
+static oc_err_t count_listener(reader_t *reader, const oc_conf_place_t *place, oc_diag_t *diag)
 {
-    cli_conf_t *conf = reader->conf;
+    oc_conf_t *conf = reader->conf;
 
     conf->listeners++;
     reader->websockets = false;
     if (reader->per_listener)
         reader->dynamic_security = false;
     free(conf->last_listener.file);
-    conf->last_listener = (cli_place_t){strdup(place->file), place->line};
+    conf->last_listener = (oc_conf_place_t){strdup(place->file), place->line};
     return conf->last_listener.file ? OC_OK : nomem(diag);
 }
 
@@ -182,7 +181,8 @@ static oc_err_t take_user(reader_t *reader, const char *name, oc_diag_t *diag)
 }
 
 /* `port` makes the default listener, which other lines may have made before. */
-static oc_err_t count_default_listener(reader_t *reader, const cli_place_t *place, oc_diag_t *diag)
+static oc_err_t count_default_listener(reader_t *reader, const oc_conf_place_t *place,
+                                       oc_diag_t *diag)
 {
     if (reader->default_listener)
         return OC_OK;
@@ -202,6 +202,25 @@ static void count_protocol(reader_t *reader, const char *protocol)
     reader->websockets = websockets;
 }
 
+static oc_err_t take_tls_file(reader_t *reader, const char *option, const char *path,
+                              const oc_conf_place_t *place, oc_diag_t *diag)
+{
+    oc_conf_t *conf = reader->conf;
+    oc_conf_tls_file_t *file;
+
+    if (conf->tls_file_count == OC_CONF_TLS_FILES_MAX)
+        return oc_fail(diag, OC_E_IO, "%s names more than %d TLS files", place->file,
+                       OC_CONF_TLS_FILES_MAX);
+    file = &conf->tls_files[conf->tls_file_count++];
+    *file = (oc_conf_tls_file_t){option, strdup(path), {strdup(place->file), place->line}};
+    return file->path && file->place.file ? OC_OK : nomem(diag);
+}
+
+static bool is_true(const char *value)
+{
+    return strcmp(value, "true") == 0 || strcmp(value, "1") == 0;
+}
+
 /* The name of the option that a line's first word sets; NULL when it sets none. */
 static const char *option_name(const char *word)
 {
@@ -215,9 +234,10 @@ static const char *option_name(const char *word)
 }
 
 static oc_err_t take_line(reader_t *reader, const char *word, const char *value,
-                          const cli_place_t *place, oc_diag_t *diag)
+                          const oc_conf_place_t *place, oc_diag_t *diag)
 {
     static const char *const plugin_words[] = {"plugin", "auth_plugin", "global_plugin", NULL};
+    static const char *const tls_words[] = {"certfile", "keyfile", "cafile"};
     const char *option = option_name(word);
 
     if (is_one_of(word, plugin_words))
@@ -237,17 +257,24 @@ static oc_err_t take_line(reader_t *reader, const char *word, const char *value,
     if (strcmp(word, "user") == 0)
         return take_user(reader, value, diag);
     if (strcmp(word, "per_listener_settings") == 0)
-        reader->per_listener = strcmp(value, "true") == 0 || strcmp(value, "1") == 0;
+        reader->per_listener = is_true(value);
+    else if (strcmp(word, "set_tcp_nodelay") == 0)
+        reader->conf->tcp_nodelay = is_true(value);
     else if (strcmp(word, "protocol") == 0)
         count_protocol(reader, value);
     else if (strcmp(word, "include_dir") == 0 && !reader->in_include)
         return read_directory(reader, value, place, diag);
+    for (size_t i = 0; i < sizeof tls_words / sizeof tls_words[0]; i++) {
+        if (strcmp(word, tls_words[i]) == 0)
+            return take_tls_file(reader, tls_words[i], value, place, diag);
+    }
     return OC_OK;
 }
 
 /* As Mosquitto does: a comment begins with '#' at the line's start, the word ends at a space, and white
  * space behind the value belongs to it (behind a plugin's path, from 2.1 on). */
-static oc_err_t split_line(reader_t *reader, char *line, const cli_place_t *place, oc_diag_t *diag)
+static oc_err_t split_line(reader_t *reader, char *line, const oc_conf_place_t *place,
+                           oc_diag_t *diag)
 {
     char *value;
     size_t len = strlen(line);
@@ -268,7 +295,7 @@ static oc_err_t read_file(reader_t *reader, const char *path, oc_diag_t *diag)
 {
     OC_CLEANUP(oc_freep) unsigned char *bytes = NULL;
     OC_CLEANUP(oc_freep) char *file = strdup(path);
-    cli_place_t place = {file, 0};
+    oc_conf_place_t place = {file, 0};
     size_t len = 0;
     char *line;
     char *rest;
@@ -300,19 +327,19 @@ static oc_err_t read_file(reader_t *reader, const char *path, oc_diag_t *diag)
     return err;
 }
 
-oc_err_t cli_conf_read(const char *path, cli_conf_problem_t problem, void *context,
-                       cli_conf_t *ret_conf, oc_diag_t *diag)
+oc_err_t oc_conf_read(const char *path, oc_conf_problem_t problem, void *context,
+                      oc_conf_t *ret_conf, oc_diag_t *diag)
 {
     reader_t reader = {.conf = ret_conf, .problem = problem, .context = context};
 
-    *ret_conf = (cli_conf_t){0};
+    *ret_conf = (oc_conf_t){0};
     return read_file(&reader, path, diag);
 }
 
-void cli_conf_done(cli_conf_t *conf)
+void oc_conf_done(oc_conf_t *conf)
 {
     for (size_t i = 0; i < conf->plugin_count; i++) {
-        cli_conf_plugin_t *plugin = conf->plugins[i];
+        oc_conf_plugin_t *plugin = conf->plugins[i];
 
         for (size_t at = 0; at < plugin->option_count; at++) {
             free((char *)plugin->options[at].name);
@@ -323,7 +350,11 @@ void cli_conf_done(cli_conf_t *conf)
         free(plugin->place.file);
         free(plugin);
     }
+    for (size_t i = 0; i < conf->tls_file_count; i++) {
+        free(conf->tls_files[i].path);
+        free(conf->tls_files[i].place.file);
+    }
     free(conf->last_listener.file);
     free(conf->user);
-    *conf = (cli_conf_t){0};
+    *conf = (oc_conf_t){0};
 }
