@@ -4,7 +4,7 @@
 import json
 
 from .catalogue import FORMATS
-from .text import MARK, limits
+from .text import MARK, example_event, limits
 
 
 def pascal(name):
@@ -137,16 +137,59 @@ def type_row(one):
     return f"  {quoted(one.name)}: {{ word: {quoted(one.word)}, data: {one.data.name.upper()}_DATA }},\n"
 
 
-def write(catalogue):
+def types(catalogue):
+    """The constants, enums and payload types, which every TypeScript output begins with."""
     parts = event_constants(catalogue) + [enum(one) for one in catalogue.enums]
     for data in catalogue.data:
         parts += [interface(data, one) for one in data.objects()]
     rows = "".join(f"  readonly {quoted(one.name)}: {object_name(one.data, one.data.body)};\n" for one in catalogue.types)
     parts.append(f"/** The data that each type of event carries. */\nexport interface EventPayloads {{\n{rows}}}\n"
                  "export type EventType = keyof EventPayloads;\n")
-    parts.append(rule_types())
+    return parts
+
+
+def page(parts):
+    return f"// SPDX-License-Identifier: MIT\n// {MARK}\n\n" + "\n".join(parts)
+
+
+def write(catalogue):
+    parts = types(catalogue) + [rule_types()]
     for data in catalogue.data:
         parts += [object_rule(one) for one in data.objects()] + [data_rule(data)]
     rows = "".join(type_row(one) for one in catalogue.types)
     parts.append(f"export const TYPE_RULES: Readonly<Record<EventType, TypeRule>> = {{\n{rows}}};\n")
-    return f"// SPDX-License-Identifier: MIT\n// {MARK}\n\n" + "\n".join(parts)
+    return page(parts)
+
+
+def write_types(catalogue):
+    return page(types(catalogue))
+
+
+def required(data):
+    names = ", ".join(f"{field.name}: {quoted('object' if field.object else 'string')}"
+                      for field in data.body.fields if field.required)
+    return f"const {data.name.upper()}: RequiredMembers = {{ {names} }};\n"
+
+
+def write_required(catalogue):
+    """The broker has checked every rule of the catalogue, so a page's decoder checks only what its types promise."""
+    parts = ["import type { EventType } from './catalogue.js';\n",
+             "/** The members that data of a type always has, with their JavaScript type. */\n"
+             "export type RequiredMembers = Readonly<Record<string, 'string' | 'object'>>;\n"]
+    parts += [required(data) for data in catalogue.data]
+    rows = "".join(f"  {quoted(one.name)}: {one.data.name.upper()},\n" for one in catalogue.types)
+    parts.append(f"export const REQUIRED: Readonly<Record<EventType, RequiredMembers>> = {{\n{rows}}};\n")
+    return page(parts)
+
+
+def write_examples(catalogue):
+    """For @orgcast/client/testing: data that an event of a test has unless the test says otherwise."""
+    rows = ""
+    for one in catalogue.types:
+        data = example_event(one)["data"]
+        members = {field.name: data[field.name] for field in one.data.body.fields if field.required}
+        text = "".join(f"    {name}: {quoted(value) if isinstance(value, str) else json.dumps(value)},\n"
+                       for name, value in members.items())
+        rows += f"  {quoted(one.name)}: {{\n{text}  }},\n"
+    return page(["import type { EventPayloads } from '../core/catalogue.js';\n",
+                 f"/** Valid data of each type. */\nexport const EXAMPLES: EventPayloads = {{\n{rows}}};\n"])

@@ -15,7 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 # What the events are generated into, and what building and serving that takes.
 COPIED = ("CMakeLists.txt", "cmake", "common", "emitter", "plugin", "cli", "include", "events", "docs", "demo",
-          "scripts/lib.sh", "tests/unit/new_event_type.c", "mosquitto.conf.example")
+          "packages/client/src", "scripts/lib.sh", "tests/unit/new_event_type.c", "mosquitto.conf.example")
 IGNORED = shutil.ignore_patterns("__pycache__", "node_modules", "dist")
 DEADLINE_S = 500
 

@@ -55,9 +55,7 @@ static cli_place_t place(const char *epoch, uint64_t sequence)
     return out;
 }
 
-/* Steps: "c" connected, "s12" or "sa:12" since, "?" the question that must be wanted: "?p" or "?a12";
- * "!" asked; events "a3", "-a3" one that only counts, "*x" without a number; answers "pa7" position,
- * "ra7/2" recovered (2 replayed), "ma7/2" and more, "na7" not recovered, "w" not now, "u" no numbers; "k" check. */
+/* What a step means: tests/vectors/order.json. */
 static cli_place_t read_place(const char *text)
 {
     char epoch[2] = {*text, '\0'};
@@ -163,79 +161,30 @@ static void run_steps(told_t *told, const char *steps)
     cli_merge_done(&told->merge);
 }
 
-#define LIVE "c ?p ! pa5 ?a5 ! ra5/0 ? "
-
-static const struct {
-    const char *what;
-    const char *steps;
-    const char *told;
-} cases[] = {
-    {"from now on", LIVE "a6 a7", "caught_up(0) a6 a7 "},
-    {"a repeat", LIVE "a6 a6 a5 a1", "caught_up(0) a6 "},
-    {"one that only counts", LIVE "a6 -a7 a8", "caught_up(0) a6 a8 "},
-    {"without a number", LIVE "*x a6 *y", "caught_up(0) x a6 y "},
-    {"before the position", "c ?p ! a6 a7 pa5 ?a7", "a6 a7 "},
-    {"between position and subscription", "c ?p ! pa5 ?a5 ! a6 a7 ma7/2 ?a7 ! ra7/0 ?",
-     "a6 a7 caught_up(2) "},
-    {"nothing is kept at the start", "c ! pa5 ! na7 ? a8", "lost(6,7) caught_up(0) a8 "},
-    {"since", "s2 c ?p ! pa5 ?a2 ! a3 a4 a5 ra5/3 ?", "a3 a4 a5 caught_up(3) "},
-    {"since, with the epoch", "sa:2 c ?a2 ! a3 ra3/1 ?", "a3 caught_up(1) "},
-    {"since, live in between", "sa:2 c ! a3 a6 a4 a7 a5 ra5/3 ?", "a3 a4 a5 a6 a7 caught_up(5) "},
-    {"since, in parts", "sa:0 c ! a1 a2 ma2/2 ?a2 ! a3 ra3/1 ?", "a1 a2 a3 caught_up(3) "},
-    {"since, not kept", "sa:2 c ! na9 ? a10", "lost(3,9) caught_up(0) a10 "},
-    {"since another epoch", "sb:7 c ! na9 ?a0 ! a1 ra1/1 ?", "restart(7,0) a1 caught_up(1) "},
-    {"since what is not there yet", "s7 c ! pa3 ?a7 ! na3 ?a0 ! a1 a2 a3 ra3/3 ?",
-     "restart(7,0) a1 a2 a3 caught_up(3) "},
-    {"a gap", LIVE "a8 ?a5 ! a6 a7 ra8/3 ?", "caught_up(0) a6 a7 a8 "},
-    {"a gap, filled by itself", LIVE "a8 ?a5 a6 a7 ?", "caught_up(0) a6 a7 a8 "},
-    {"a gap of others' events", LIVE "a8 ?a5 ! a6 ra8/2 ?", "caught_up(0) a6 a8 "},
-    {"a gap that is not kept", LIVE "a8 ! na8 ?", "caught_up(0) lost(6,7) a8 "},
-    {"two gaps, one of them kept", LIVE "a8 a10 ! na10 ?a8 ! a9 ra10/2 ?",
-     "caught_up(0) lost(6,7) a8 a9 a10 "},
-    {"a gap before what came later", LIVE "a12 ! na9 ?a9 ! a10 a11 ra12/3 ?",
-     "caught_up(0) lost(6,9) a10 a11 a12 "},
-    {"not kept, and come meanwhile", LIVE "a8 ! a6 a7 a8 a9 na8 ?", "caught_up(0) a6 a7 a8 a9 "},
-    {"a replayed event is lost", LIVE "a9 ! a6 a8 ra9/4 ?a6 ! a7 ra9/3 ?",
-     "caught_up(0) a6 a7 a8 a9 "},
-    {"and again", LIVE "a9 ! ra9/4 ?a5 ! ra9/4 ?a5 ! ra9/4 ?", "caught_up(0) lost(6,8) a9 "},
-    {"not now", LIVE "a8 ! w ?a5 ! a6 a7 ra8/3 ?", "caught_up(0) a6 a7 a8 "},
-    {"again", LIVE "a6 c ?a6 ! a7 ra7/1 ?", "caught_up(0) a6 a7 caught_up(1) "},
-    {"again, nothing missed", LIVE "a6 c ?a6 ! ra6/0 ?", "caught_up(0) a6 caught_up(0) "},
-    {"again, not kept", LIVE "a6 c ?a6 ! na9 ?", "caught_up(0) a6 lost(7,9) caught_up(0) "},
-    {"again, not kept, but held", LIVE "a6 a8 c ?a6 ! na9 ?a8 ! a9 ra9/1 ?",
-     "caught_up(0) a6 lost(7,7) a8 a9 caught_up(2) "},
-    {"again, before the position", "c ! c ?p ! pa5 ?a5", "unknown(0,0) "},
-    {"a restart", LIVE "a6 c ?a6 ! nb2 ?b0 ! b1 b2 rb2/2 ?",
-     "caught_up(0) a6 restart(6,0) b1 b2 caught_up(2) "},
-    {"a restart, live first", LIVE "a6 c ?a6 ! b1 b2 nb2 ?b2 ! rb2/0 ?",
-     "caught_up(0) a6 restart(6,0) b1 b2 caught_up(2) "},
-    {"a restart, not kept", LIVE "a6 c ! b3 nb3 ?b0 ! nb3 ?",
-     "caught_up(0) a6 restart(6,0) lost(1,2) b3 caught_up(1) "},
-    {"a restart, some held", LIVE "a8 c ! nb0 ?b0 ! rb0/0 ?",
-     "caught_up(0) lost(6,7) a8 restart(8,0) caught_up(1) "},
-    {"a restart without a reconnect", LIVE "a6 b1 ?a6 ! nb1 ?b1 ! rb1/0 ? a7",
-     "caught_up(0) a6 restart(6,0) b1 "},
-    {"an answer from before the restart", LIVE "a6 a8 ! a7 b1 ra8/2 ?a8 ! nb1 ?b1",
-     "caught_up(0) a6 a7 a8 restart(8,0) b1 "},
-    {"an epoch that nobody knows", LIVE "z3 ?a5 ! ra5/0 ? a6", "caught_up(0) a6 "},
-    {"the last one is lost", LIVE "a6 k ?p ! ? pa7 ?a6 ! a7 ra7/1 ? k ?p ! pa7 ?",
-     "caught_up(0) a6 a7 "},
-    {"a check finds a restart", LIVE "k ?p ! pb0 ?a5 ! nb0 ?b0", "caught_up(0) restart(5,0) "},
-    {"a check without an answer", LIVE "k ?p ! w ? a6", "caught_up(0) a6 "},
-    {"a check when there is more to ask", LIVE "a7 k ?a5 ! a6 ra7/2 ?", "caught_up(0) a6 a7 "},
-    {"no numbers", "c ! *x u ? a3 a3 *y", "x a3 a3 y "},
-    {"no numbers, but in events", "c ! b3 a4 b2 u ? a3", "b2 b3 a4 a3 "},
-    {"no numbers, again", "c ! u *x c ?p ! u ? *y", "x unknown(0,0) y "},
-    {"no numbers any more", LIVE "a6 a8 c ! u a8", "caught_up(0) a6 unknown(0,0) a8 a8 "},
-    {"numbers at last", "c ! u *x c ?p ! pa3 ?a3 ! ra3/0 a4", "x unknown(0,0) caught_up(0) a4 "},
-};
-
-START_TEST(steps)
+static const char *text_of(const json_t *object, const char *name)
 {
-    told_t told = {0};
+    return json_string_value(json_object_get(object, name));
+}
 
-    run_steps(&told, cases[_i].steps);
-    ck_assert_msg(strcmp(told.text, cases[_i].told) == 0, "%s: %s", cases[_i].what, told.text);
+/* tests/vectors/order.json, which says what a step means. The page's client runs the same cases. */
+START_TEST(vectors)
+{
+    json_t *file = json_load_file(ORGCAST_VECTORS "/order.json", JSON_REJECT_DUPLICATES, NULL);
+    json_t *cases = json_object_get(file, "cases");
+    size_t i;
+    json_t *one;
+
+    ck_assert_uint_gt(json_array_size(cases), 0);
+    json_array_foreach(cases, i, one)
+    {
+        told_t told = {0};
+        char expected[512];
+
+        run_steps(&told, text_of(one, "steps"));
+        (void)snprintf(expected, sizeof expected, "%s ", text_of(one, "effects"));
+        unit_check(strcmp(told.text, expected) == 0, "%s: %s", text_of(one, "what"), told.text);
+    }
+    json_decref(file);
 }
 END_TEST
 
@@ -766,7 +715,7 @@ int main(void)
     TCase *tcase = tcase_create("merge");
 
     oom_install();
-    unit_add_table(tcase, steps, cases);
+    tcase_add_test(tcase, vectors);
     tcase_add_test(tcase, stopping);
     tcase_add_test(tcase, held_is_bounded);
     tcase_add_test(tcase, held_bytes_are_bounded);

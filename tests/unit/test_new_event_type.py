@@ -37,7 +37,9 @@ class NewEventType(unittest.TestCase):
             self.assertCountEqual(changed(tree), ["events/catalogue.json", "events/payment.schema.json"])
             stale = generate(tree, "--check", status=1)
             for name in ("common/event_catalogue.c", "include/orgcast/event.h", "include/orgcast/emit.h",
-                         "docs/events.md", "docs/asyncapi.yaml", "demo/src/catalogue.ts", "cli/event_options.h"):
+                         "docs/events.md", "docs/asyncapi.yaml", "demo/src/catalogue.ts", "cli/event_options.h",
+                         "packages/client/src/core/catalogue.ts", "packages/client/src/core/required.ts",
+                         "packages/client/src/testing/examples.ts"):
                 self.assertIn(f"{name} is stale", stale)
             generate(tree)
             generate(tree, "--check")
