@@ -112,7 +112,9 @@ static line_result_t read_line(char *line, size_t cap, size_t *ret_len)
 
 static bool is_blank(const char *line, size_t len)
 {
-    while (len > 0 && memchr(" \t\r", line[len - 1], 3))
+    static const char blanks[] = {' ', '\t', '\r'};
+
+    while (len > 0 && memchr(blanks, line[len - 1], sizeof blanks))
         len--;
     return len == 0;
 }

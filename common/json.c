@@ -174,14 +174,15 @@ static bool number_fits(const char *number, size_t len)
  * read: strtod() would read all the digits that follow a zero, again for each zero. */
 static void fit_numbers(char *text)
 {
+    static const char large[] = {'1', 'e', '9', '9'};
     bool in_string = false;
 
     while (*text) {
         size_t len = in_string ? 0 : number_len(text);
 
-        if (len > sizeof "1e99" - 1 && !number_fits(text, len)) {
+        if (len > sizeof large && !number_fits(text, len)) {
             memset(text, ' ', len);
-            memcpy(text + len - 4, "1e99", 4);
+            memcpy(text + len - sizeof large, large, sizeof large);
         } else if (in_string && *text == '\\' && text[1]) {
             len = 2;
         } else if (*text == '"') {

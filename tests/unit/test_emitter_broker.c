@@ -591,9 +591,11 @@ static const struct {
     {{PEER_BYTES("\x20\x03\x00\x84\x00"), PEER_CLOSE},
      "refused: the broker does not accept MQTT 5 (0x84)"},
     {{PEER_BYTES("\x20\x02\x00\x05"), PEER_CLOSE},
-     "cannot connect: the answer is not MQTT 5; is this a WebSocket port, or a broker for MQTT 3 only?"},
+     "cannot connect: the answer is not MQTT 5; is this a WebSocket port, or a broker for MQTT 3 "
+     "only?"},
     {{PEER_BYTES("\x20\x02\x00\x00"), PEER_CLOSE},
-     "cannot connect: the answer is not MQTT 5; is this a WebSocket port, or a broker for MQTT 3 only?"},
+     "cannot connect: the answer is not MQTT 5; is this a WebSocket port, or a broker for MQTT 3 "
+     "only?"},
     {{PEER_BYTES("\x20\x05\x00\x00\x02\x24\x00"), PEER_CLOSE},
      "refused: the broker takes QoS 0 only"},
     {{PEER_BYTES("HTTP/1.1 400 Bad Request\r\n\r\n"), PEER_CLOSE},

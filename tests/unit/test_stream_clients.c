@@ -80,8 +80,11 @@ static void publish_event(void)
 {
     char text[32];
     const oc_stream_event_t event = {
-        org, "org/acme/invoices/paid/inv-1", text,
-        (size_t)snprintf(text, sizeof text, "{\"a\":%u}", published_count), {0}};
+        org,
+        "org/acme/invoices/paid/inv-1",
+        text,
+        (size_t)snprintf(text, sizeof text, "{\"a\":%u}", published_count),
+        {0}};
     char *payload;
     size_t len;
 

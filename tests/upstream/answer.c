@@ -26,14 +26,14 @@ EXPORT int mosquitto_plugin_version(int count, const int *versions)
     return -1;
 }
 
-EXPORT int mosquitto_plugin_init(mosquitto_plugin_id_t *id, void **ret_userdata,
-                                 struct mosquitto_opt *options, int count)
+EXPORT int mosquitto_plugin_init(mosquitto_plugin_id_t *identifier, void **userdata,
+                                 struct mosquitto_opt *options, int option_count)
 {
     (void)options;
-    (void)count;
-    *ret_userdata = id;
+    (void)option_count;
+    *userdata = identifier;
     for (size_t i = 0; i < EVENT_COUNT; i++) {
-        int rc = mosquitto_callback_register(id, events[i], on_event, NULL, NULL);
+        int rc = mosquitto_callback_register(identifier, events[i], on_event, NULL, NULL);
 
         if (rc != MOSQ_ERR_SUCCESS)
             return rc;
@@ -41,11 +41,11 @@ EXPORT int mosquitto_plugin_init(mosquitto_plugin_id_t *id, void **ret_userdata,
     return MOSQ_ERR_SUCCESS;
 }
 
-EXPORT int mosquitto_plugin_cleanup(void *id, struct mosquitto_opt *options, int count)
+EXPORT int mosquitto_plugin_cleanup(void *userdata, struct mosquitto_opt *options, int option_count)
 {
     (void)options;
-    (void)count;
+    (void)option_count;
     for (size_t i = 0; i < EVENT_COUNT; i++)
-        (void)mosquitto_callback_unregister(id, events[i], on_event, NULL);
+        (void)mosquitto_callback_unregister(userdata, events[i], on_event, NULL);
     return MOSQ_ERR_SUCCESS;
 }
