@@ -303,7 +303,7 @@ def test_no_plugin_for_all_listeners_beside_that_of_one(name, make_broker, secre
     broker = make_broker({"jwt_secret_file": secret_file}, per_listener=True, start=False)
     log = refused_lines(broker, lambda text: text + lines)
     assert re.search(rf"mosquitto.conf:\d+: 'global_plugin \S+/mosquitto_{ACL_PLUGINS[name]}.so' is for all listeners, so "
-                     "the broker asks it first; move it to its listeners, below this plugin", log)
+                     "the broker asks it first; move it", log)
 
 
 @pytest.mark.skipif(mosquitto_version() < (2, 1), reason="has no plugin_load")
