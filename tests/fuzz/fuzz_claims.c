@@ -57,7 +57,7 @@ static void check(const oc_claim_rules_t *rule, json_t *claims)
     MUST_HOLD(identity->subject[0] && strlen(identity->subject) <= OC_SUBJECT_MAX);
     MUST_HOLD(oc_utf8_printable(identity->subject, strlen(identity->subject)));
     MUST_HOLD(identity->org_count <= rule->max_orgs);
-    MUST_HOLD(identity->org_count > 0 || identity->any_org);
+    MUST_HOLD(identity->org_count > 0 || identity->any_org || identity->admin);
     for (size_t i = 0; i < identity->org_count; i++) {
         const oc_org_t *org = &identity->orgs[i];
 
