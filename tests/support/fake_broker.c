@@ -69,6 +69,17 @@ bool mosquitto_client_clean_session(const struct mosquitto *client)
     return client->clean_session;
 }
 
+const char *mosquitto_client_username(const struct mosquitto *client)
+{
+    return client->username;
+}
+
+int mosquitto_client_protocol(const struct mosquitto *client)
+{
+    (void)client;
+    return mp_mqtt;
+}
+
 int mosquitto_client_sub_count(const struct mosquitto *client)
 {
     (void)client;
