@@ -306,7 +306,7 @@ describe('after a loss', () => {
     expect(client.position()).toEqual(place(41));
   });
 
-  it('a gap during the reload makes the page load once more', async () => {
+  it('a gap during the reload makes the page load again', async () => {
     const { client, script } = await live();
     const finish: (() => void)[] = [];
     const resync = vi.fn(() => new Promise<void>((resolve) => finish.push(resolve)));

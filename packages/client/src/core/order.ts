@@ -397,7 +397,7 @@ export class Order<T> {
     this.#heldBytes -= removed?.bytes ?? 0;
   }
 
-  /** Returns false when there is no room. The event is then one of those that are asked for. */
+  /** Returns false when there is no room. The event is asked for again later. */
   #hold(held: Held<T>): boolean {
     const { epoch, sequence } = held.position;
     // Before the first of its epoch with a higher number, otherwise at the end.

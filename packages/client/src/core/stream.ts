@@ -12,7 +12,7 @@ const NOT_NOW_PAUSE_MS = 1_000;
 const CHECK_EVERY_MS = 60_000;
 /** Questions without an answer before the client does without numbers. */
 const SILENT_MAX = 3;
-/** Events held back during a resync. Beyond it they are dropped, and the page loads its data once more. */
+/** Events held back during a resync. Beyond this many they are dropped, and the page loads its data again. */
 const HELD_BACK_MAX = 10_000;
 /** The broker may answer such a question later. */
 const PASSING: readonly string[] = ['limit_rate', 'full', 'out_of_memory'];
@@ -183,7 +183,7 @@ export class Stream {
     else void this.#resync(gap);
   }
 
-  /** Each gap makes the page load once; those that come meanwhile make it load once more, together. */
+  /** A gap makes the page load its data. All gaps during that load make it load once again. */
   async #resync(first: Gap): Promise<void> {
     this.#heldBack = [];
     for (let gap: Gap | null = first; gap; gap = this.#gapDuringResync) {

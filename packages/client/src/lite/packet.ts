@@ -15,7 +15,7 @@ export type Packet =
   /** PUBACK, PINGRESP: they need no answer here. */
   | { readonly type: 'other' };
 
-/** The broker sent what is no MQTT 5 packet, or one that this client did not ask for. */
+/** The broker sent bytes that are not an MQTT 5 packet, or a packet that this client did not ask for. */
 export class MalformedPacket extends Error {
   override readonly name = 'MalformedPacket';
 }
